@@ -1,0 +1,378 @@
+// Package decode is the processors that turn deliveries into events: one for each
+// vendor of the registry, and webhook_decode for streams of several.
+package decode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+const (
+	fieldVendor        = "vendor"
+	fieldEvent         = "event"
+	fieldAccount       = "account"
+	fieldContentType   = "content_type"
+	fieldMaxEvents     = "max_events"
+	fieldMaxEventBytes = "max_event_bytes"
+)
+
+// The metadata that says of a message without a delivery in its context what the
+// door would have said.
+const (
+	metaVendor      = "webhook_vendor"
+	metaEvent       = "webhook_event"
+	metaAccount     = "webhook_account"
+	metaContentType = "webhook_content_type"
+)
+
+// The metadata of a message that cannot be decoded.
+const (
+	metaReason = "decode_reason"
+	metaDetail = "decode_detail"
+)
+
+// Register registers <vendor>_decode for every vendor of the registry, and
+// webhook_decode.
+func Register() {
+	for _, v := range vendors.All() {
+		service.MustRegisterProcessor(v.Name+"_decode", vendorSpec(v), func(conf *service.ParsedConfig, mgr *service.Resources) (service.Processor, error) {
+			return newProcessor(v, conf, mgr)
+		})
+	}
+	service.MustRegisterProcessor("webhook_decode", webhookSpec(), func(conf *service.ParsedConfig, mgr *service.Resources) (service.Processor, error) {
+		return newProcessor(nil, conf, mgr)
+	})
+}
+
+func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
+	fromEvent := service.NewInterpolatedStringField(fieldEvent).
+		Description("The native event of the delivery, as the vendor names it: " + nativeEvents(v) + ". It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
+		Example(v.Events[0].Name).
+		Default(fromMeta(metaEvent))
+	if v.Closed {
+		fromEvent = fromEvent.LintRule(fmt.Sprintf(
+			`root = if this.type() == "string" && this != "" && !this.contains("${!") && !%s.contains(this) { [ "expected a native event of %s: %s, got " + this ] }`,
+			quoted(v), v.Title, strings.ReplaceAll(nativeEvents(v), "`", "")))
+	}
+	return spec().
+		Summary("Decodes webhooks of "+v.Title+" into unified events.").
+		Description(behaviour+"\n\nThe vendor's page: "+v.Page).
+		Fields(append([]*service.ConfigField{fromEvent}, commonFields()...)...).
+		Example("Behind a route", "Deliveries of one native event, dead letters and events apart.", fmt.Sprintf(example, v.Name+"_decode: { event: "+v.Events[0].Name+" }"))
+}
+
+func webhookSpec() *service.ConfigSpec {
+	var names []string
+	for _, v := range vendors.All() {
+		names = append(names, "`"+v.Name+"`")
+	}
+	return spec().
+		Summary("Decodes webhooks of any vendor into unified events.").
+		Description(behaviour+"\n\nFor streams of several vendors, replays and consumers behind Kafka: the vendor is told by each message.").
+		Fields(append([]*service.ConfigField{
+			service.NewInterpolatedStringField(fieldVendor).
+				Description("Who sent the delivery: one of " + strings.Join(names, ", ") + ".").
+				Default(fromMeta(metaVendor)),
+			service.NewInterpolatedStringField(fieldEvent).
+				Description("The native event of the delivery, as the vendor names it. It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
+				Default(fromMeta(metaEvent)),
+		}, commonFields()...)...).
+		Example("Behind Kafka", "Deliveries that were written undecoded, with the metadata as headers.", fmt.Sprintf(example, "webhook_decode: {}"))
+}
+
+func spec() *service.ConfigSpec {
+	return service.NewConfigSpec().Stable().Categories("Parsing")
+}
+
+const behaviour = `
+One message in, its events out, at least one for any JSON object. An event's bytes are CloudEvents JSON; its metadata is set anew: ` + "`event_id`, `event_type`, `event_key`, `event_vendor`, `event_schema`, `event_date` and `content-type`" + `.
+
+A message that cannot be decoded flows on unchanged and flagged as failed, with the metadata ` + "`decode_reason`" + ` (` + "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`" + `) and ` + "`decode_detail`" + `, a sentence. Route it by cause, with a ` + "`switch`" + ` whose first case checks ` + "`errored()`" + `. Keys that hold the vendor's secrets are removed from whatever can be parsed, also where it cannot become events.
+
+Fields that are not set read the metadata that an input has put on the message. A delivery that a ` + "`webhook`" + ` input has received wins over all fields.
+
+Counts: ` + "`webhook_events` by vendor and schema, `webhook_issues` by vendor and reason, `webhook_undecodable` by vendor and reason."
+
+const example = `
+pipeline:
+  processors:
+    - %s
+output:
+  switch:
+    cases:
+      - check: errored()
+        output: { file: { path: dead_letters.jsonl } }
+      - output: { stdout: {} }
+`
+
+func commonFields() []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewInterpolatedStringField(fieldAccount).
+			Description("Which account of the vendor the delivery is of: a label of your own, 1 to 64 of a to z, 0 to 9 and -. It stands in the source of events, so that two accounts never share ids.").
+			Example("main").
+			Default(fromMeta(metaAccount)),
+		service.NewInterpolatedStringField(fieldContentType).
+			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
+			Default(fromMeta(metaContentType)).
+			Advanced(),
+		service.NewIntField(fieldMaxEvents).
+			Description("How many events a delivery may give. One that gives more is flagged as too_many_events.").
+			Default(20_000).
+			LintRule(`root = if this < 1 { [ "expected at least 1" ] }`).
+			Advanced(),
+		service.NewIntField(fieldMaxEventBytes).
+			Description("How many bytes an event may have. A delivery that gives a larger one is flagged as event_too_large.").
+			Default(24 << 20).
+			LintRule(`root = if this < 1 { [ "expected at least 1" ] }`).
+			Advanced(),
+	}
+}
+
+func nativeEvents(v *vendors.Vendor) string {
+	var names []string
+	for _, e := range v.Events {
+		names = append(names, "`"+e.Name+"`")
+	}
+	if !v.Closed {
+		names = append(names, "or another")
+	}
+	return strings.Join(names, ", ")
+}
+
+func quoted(v *vendors.Vendor) string {
+	var names []string
+	for _, e := range v.Events {
+		names = append(names, fmt.Sprintf("%q", e.Name))
+	}
+	return "[ " + strings.Join(names, ", ") + " ]"
+}
+
+// processor decodes deliveries of one vendor, or of the vendor that each message
+// names if vendor is nil.
+type processor struct {
+	vendor *vendors.Vendor
+
+	vendorName, event, account, contentType *field
+
+	maxEvents     int
+	maxEventBytes int
+
+	events, issues, undecodable *service.MetricCounter
+}
+
+func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Resources) (*processor, error) {
+	p := &processor{
+		vendor:      v,
+		events:      mgr.Metrics().NewCounter("webhook_events", "vendor", "schema"),
+		issues:      mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason"),
+		undecodable: mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason"),
+	}
+	var err error
+	if v == nil {
+		if p.vendorName, err = newField(conf, fieldVendor, metaVendor); err != nil {
+			return nil, err
+		}
+		if name, ok := p.vendorName.static(); ok {
+			if _, ok := vendors.Get(name); !ok {
+				return nil, fmt.Errorf("reading field %s: expected a vendor that is compiled in, got %q", fieldVendor, name)
+			}
+		}
+	}
+	if p.event, err = newField(conf, fieldEvent, metaEvent); err != nil {
+		return nil, err
+	}
+	if p.account, err = newField(conf, fieldAccount, metaAccount); err != nil {
+		return nil, err
+	}
+	if label, ok := p.account.static(); ok && label != "" && !delivery.ValidAccount(label) {
+		return nil, fmt.Errorf("reading field %s: expected 1 to 64 of a to z, 0 to 9 and -, got %q", fieldAccount, label)
+	}
+	if p.contentType, err = newField(conf, fieldContentType, metaContentType); err != nil {
+		return nil, err
+	}
+	if p.maxEvents, err = conf.FieldInt(fieldMaxEvents); err != nil {
+		return nil, err
+	}
+	if p.maxEventBytes, err = conf.FieldInt(fieldMaxEventBytes); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Process implements service.Processor.
+func (p *processor) Process(_ context.Context, msg *service.Message) (service.MessageBatch, error) {
+	batch, vendor, err := p.decode(msg)
+	if err == nil {
+		return batch, nil
+	}
+	reason := vendors.Misconfigured
+	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
+		reason = u.Reason
+	}
+	p.undecodable.Incr(1, vendor, string(reason))
+	msg.MetaSetMut(metaReason, string(reason))
+	msg.MetaSetMut(metaDetail, vendors.Clean(err.Error(), 512))
+	return nil, err
+}
+
+// Close implements service.Processor.
+func (p *processor) Close(context.Context) error { return nil }
+
+// decode also returns the name of the vendor, "unknown" if it is none.
+func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, error) {
+	d, misconfigured := p.delivery(msg)
+	v := p.vendor
+	if v == nil {
+		var ok bool
+		if v, ok = vendors.Get(d.Vendor); !ok {
+			return nil, "unknown", vendors.Refuse(vendors.Misconfigured, "choosing a decoder: expected a vendor that is compiled in, got %.64q", d.Vendor)
+		}
+	}
+	document, err := v.Payload(d)
+	if err != nil {
+		return nil, v.Name, err
+	}
+	if err = misconfigured; err == nil {
+		var batch service.MessageBatch
+		if batch, err = p.convert(msg, v, d, document); err == nil {
+			return batch, v.Name, nil
+		}
+	}
+	if len(v.Secrets) > 0 {
+		msg.SetBytes([]byte(document.Text())) // which is without them
+	}
+	return nil, v.Name, err
+}
+
+// convert returns the messages of the events, if all of them are within bounds.
+func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery.Delivery, document payload.Value) (service.MessageBatch, error) {
+	var (
+		batch   service.MessageBatch
+		schemas []string
+		issues  []event.Issue
+	)
+	err := v.Decode(d, document, func(e *event.Event) error {
+		if len(batch) == p.maxEvents {
+			return vendors.Refuse(vendors.TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", v.Name, p.maxEvents)
+		}
+		text := appendJSON(e)
+		if len(text) > p.maxEventBytes {
+			return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", v.Name, p.maxEventBytes, len(text))
+		}
+		batch = append(batch, message(msg, e, text))
+		schemas = append(schemas, event.Schema(e.Type))
+		issues = append(issues, e.Data.Issues...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, schema := range schemas {
+		p.events.Incr(1, v.Name, schema)
+	}
+	for _, issue := range issues {
+		p.issues.Incr(1, v.Name, string(issue.Reason))
+	}
+	return batch, nil
+}
+
+// delivery returns what was received: from the context, else from the fields,
+// with the error of those that could not be read. The body is the message's,
+// which other processors may have changed.
+func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
+	d := &delivery.Delivery{}
+	received, ok := delivery.FromContext(msg.Context())
+	if ok {
+		*d = *received
+	}
+	body, err := msg.AsBytes()
+	d.Body = body
+	if ok {
+		return d, err
+	}
+	errs := []error{err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType)}
+	if d.Account != "" && !delivery.ValidAccount(d.Account) {
+		errs = append(errs, fmt.Errorf("reading account: expected 1 to 64 of a to z, 0 to 9 and -, got %.64q", d.Account))
+	}
+	return d, errors.Join(errs...)
+}
+
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+func appendJSON(e *event.Event) []byte {
+	text := texts.Get().(*[]byte)
+	*text = e.AppendJSON((*text)[:0])
+	if cap(*text) <= 1<<20 { // larger ones are rare, and would be kept
+		defer texts.Put(text)
+	}
+	return bytes.Clone(*text)
+}
+
+// message returns the message of an event. What the request's message held does
+// not travel on, but that an earlier processor failed does.
+func message(from *service.Message, e *event.Event, text []byte) *service.Message {
+	msg := service.NewMessageWithContext(from.Context(), text)
+	msg.MetaSetMut("event_id", e.ID)
+	msg.MetaSetMut("event_type", e.Type)
+	msg.MetaSetMut("event_key", e.PartitionKey)
+	msg.MetaSetMut("event_vendor", e.Vendor)
+	msg.MetaSetMut("event_schema", event.Schema(e.Type))
+	if e.RecordedTime != "" {
+		msg.MetaSetMut("event_date", e.RecordedTime[:len("2006-01-02")])
+	}
+	msg.MetaSetMut("content-type", event.ContentType)
+	if err := from.GetError(); err != nil {
+		msg.SetError(err)
+	}
+	return msg
+}
+
+// field is an interpolated field whose default is the value of a metadata key.
+type field struct {
+	name  string
+	meta  string // read instead of the interpolation, if not ""
+	value *service.InterpolatedString
+}
+
+func fromMeta(key string) string { return `${! metadata("` + key + `").or("") }` }
+
+func newField(conf *service.ParsedConfig, name, meta string) (*field, error) {
+	text, err := conf.FieldString(name)
+	if err != nil {
+		return nil, err
+	}
+	value, err := conf.FieldInterpolatedString(name)
+	if err != nil {
+		return nil, err
+	}
+	if text != fromMeta(meta) {
+		meta = ""
+	}
+	return &field{name: name, meta: meta, value: value}, nil
+}
+
+func (f *field) static() (string, bool) { return f.value.Static() }
+
+func (f *field) read(msg *service.Message, value *string) (err error) {
+	switch {
+	case f == nil:
+	case f.meta != "":
+		*value, _ = msg.MetaGet(f.meta)
+	default:
+		if *value, err = f.value.TryString(msg); err != nil {
+			err = fmt.Errorf("reading field %s: %w", f.name, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+// Package delivery is what was received: one HTTP attempt of a vendor, before it
+// is decoded.
+package delivery
+
+import (
+	"context"
+	"regexp"
+	"time"
+)
+
+// Delivery is one HTTP attempt.
+type Delivery struct {
+	ID          string    // minted once where the delivery was received; "" where nothing minted one
+	ReceivedAt  time.Time // stamped once where the delivery was received; zero where nothing stamped it
+	Vendor      string    // who sends, as the route says
+	Account     string    // a label from the configuration, see ValidAccount; "" for none
+	Event       string    // the native event that the route or configuration declares; "" for none
+	ContentType string    // the media type as sent; "" if unknown
+	Body        []byte    // as sent; not to be changed
+}
+
+var account = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+
+// ValidAccount reports whether a label may tell two accounts of one vendor apart.
+// It stands in the source of events, which tells occurrences apart, so it must
+// not be text that a sender chooses.
+func ValidAccount(label string) bool { return account.MatchString(label) }
+
+type contextKey struct{}
+
+// NewContext returns a context that carries the delivery: the way it travels
+// through the engine, out of reach of anything that a request holds.
+func NewContext(ctx context.Context, d *Delivery) context.Context {
+	return context.WithValue(ctx, contextKey{}, d)
+}
+
+// FromContext returns the delivery that a context carries.
+func FromContext(ctx context.Context) (*Delivery, bool) {
+	d, ok := ctx.Value(contextKey{}).(*Delivery)
+	return d, ok
+}

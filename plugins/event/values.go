@@ -1,0 +1,193 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+// Number is the text of a JSON number, as sent; "" is absent.
+type Number string
+
+// MarshalJSON writes the number as it is.
+func (n Number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+
+// UnmarshalJSON takes a JSON number.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	var ok bool
+	if *n, ok = ParseNumber(string(text)); !ok {
+		return fmt.Errorf("reading number: expected a JSON number, got %s", text)
+	}
+	return nil
+}
+
+// ParseNumber takes the text of a JSON number that a float64 can come near to.
+func ParseNumber(s string) (Number, bool) {
+	if s == "" || s[0] != '-' && (s[0] < '0' || '9' < s[0]) {
+		return "", false
+	}
+	if len(s) <= 15 && strings.Trim(s, "0123456789") == "" && (s[0] != '0' || len(s) == 1) {
+		return Number(s), true
+	}
+	v, err := payload.Parse([]byte(s))
+	if err != nil || v.Kind() != payload.Number || len(v.Text()) != len(s) {
+		return "", false
+	}
+	if _, err := strconv.ParseFloat(s, 64); err != nil {
+		return "", false
+	}
+	return Number(s), true
+}
+
+// Bool is true, false or, as the zero value, absent.
+type Bool uint8
+
+// The values of a Bool.
+const (
+	False Bool = iota + 1
+	True
+)
+
+// MarshalJSON writes true, false or null.
+func (b Bool) MarshalJSON() ([]byte, error) {
+	return []byte([...]string{"null", "false", "true"}[b]), nil
+}
+
+// UnmarshalJSON takes true, false or null.
+func (b *Bool) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "true":
+		*b = True
+	case "false":
+		*b = False
+	case "null":
+		*b = 0
+	default:
+		return fmt.Errorf("reading boolean: expected true or false, got %s", text)
+	}
+	return nil
+}
+
+// MarshalJSON writes the payload as it is.
+func (r Raw) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return nil, errors.New("writing raw: expected a payload, got none")
+	}
+	return []byte(r), nil
+}
+
+// UnmarshalJSON keeps the payload as it is.
+func (r *Raw) UnmarshalJSON(text []byte) error {
+	*r = Raw(text)
+	return nil
+}
+
+// ParseTime takes an RFC 3339 time and returns it in UTC, its fraction as sent.
+// A space instead of the T and an offset without its colon, both ISO 8601, are
+// taken too. A time without a zone is none, nor is one whose year in UTC has not
+// four digits.
+func ParseTime(s string) (string, bool) {
+	const layout = "2006-01-02T15:04:05"
+	if len(s) <= len(layout) || s[10] != 'T' && s[10] != 't' && s[10] != ' ' {
+		return "", false
+	}
+	seconds, rest := s[:len(layout)], s[len(layout):]
+	zone := strings.TrimLeft(rest, ".0123456789")
+	fraction := rest[:len(rest)-len(zone)]
+	if fraction != "" && (fraction[0] != '.' || len(fraction) == 1 || strings.Contains(fraction[1:], ".")) {
+		return "", false
+	}
+	var offset time.Duration
+	if zone != "Z" && zone != "z" {
+		var ok bool
+		if offset, ok = parseOffset(zone); !ok {
+			return "", false
+		}
+	}
+	t, err := time.Parse(layout, seconds[:10]+"T"+seconds[11:])
+	if err != nil || strings.ContainsAny(seconds, ",.") {
+		return "", false
+	}
+	if t = t.Add(-offset); t.Year() < 0 || t.Year() > 9999 {
+		return "", false
+	}
+	b := make([]byte, 0, len(s)+1)
+	b = append(t.AppendFormat(b, layout), fraction...)
+	return string(append(b, 'Z')), true
+}
+
+// parseOffset takes ±hh:mm or ±hhmm.
+func parseOffset(s string) (time.Duration, bool) {
+	if len(s) == 6 && s[3] == ':' {
+		s = s[:3] + s[4:]
+	}
+	if len(s) != 5 || s[0] != '+' && s[0] != '-' || strings.Trim(s[1:], "0123456789") != "" {
+		return 0, false
+	}
+	hours, minutes := time.Duration(s[1]-'0')*10+time.Duration(s[2]-'0'), time.Duration(s[3]-'0')*10+time.Duration(s[4]-'0')
+	if hours > 23 || minutes > 59 {
+		return 0, false
+	}
+	offset := hours*time.Hour + minutes*time.Minute
+	if s[0] == '-' {
+		offset = -offset
+	}
+	return offset, true
+}
+
+// ParsePhone takes a phone number, punctuation allowed, and returns it in E.164:
+// + and 8 to 15 digits. With northAmerican also 10 digits of the North American
+// plan, a 1 in front of them allowed. It knows no more of numbering plans, so
+// that an upgrade never gives a person another number.
+func ParsePhone(s string, northAmerican bool) (string, bool) {
+	digits := digitsOf(s)
+	if isE164(digits) {
+		return digits, true
+	}
+	if northAmerican {
+		ten := digits
+		if len(digits) == 11 && digits[0] == '1' {
+			ten = digits[1:]
+		}
+		if len(ten) == 10 && isDigits(ten) && ten[0] >= '2' && ten[3] >= '2' {
+			return "+1" + ten, true
+		}
+	}
+	return "", false
+}
+
+// ParseShortCode takes 3 to 6 digits.
+func ParseShortCode(s string) (string, bool) {
+	digits := digitsOf(s)
+	return digits, len(digits) >= 3 && len(digits) <= 6 && isDigits(digits)
+}
+
+// digitsOf returns s without the punctuation of phone numbers.
+func digitsOf(s string) string {
+	if isDigits(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ().-", r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func isE164(s string) bool {
+	return len(s) >= 9 && len(s) <= 16 && s[0] == '+' && s[1] != '0' && isDigits(s[1:])
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || '9' < s[i] {
+			return false
+		}
+	}
+	return s != ""
+}

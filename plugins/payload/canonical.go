@@ -1,0 +1,191 @@
+package payload
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// AppendCanonical appends the canonical form of the value: no whitespace; an
+// object's members sorted bytewise by the canonical text of their keys, those of
+// one key in the order sent; numbers as sent; in strings \" \\ \b \t \n \f \r,
+// other control characters \u00xx in lower case, a lone surrogate escape as
+// sent, everything else literal. A missing value is null.
+func (v Value) AppendCanonical(b []byte) []byte {
+	switch v.Kind() {
+	case Missing:
+		return append(b, "null"...)
+	case String:
+		return v.appendCanonicalString(b)
+	case Array:
+		b = append(b, '[')
+		for element := range v.Elements() {
+			b = element.AppendCanonical(separate(b, '['))
+		}
+		return append(b, ']')
+	case Object:
+		type member struct {
+			key   string
+			value Value
+		}
+		var members []member
+		for key, value := range v.members() {
+			members = append(members, member{key.Canonical(), value})
+		}
+		slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
+		b = append(b, '{')
+		for _, m := range members {
+			b = append(append(separate(b, '{'), m.key...), ':')
+			b = m.value.AppendCanonical(b)
+		}
+		return append(b, '}')
+	}
+	return append(b, v.Text()...)
+}
+
+// Canonical returns the canonical form of the value.
+func (v Value) Canonical() string {
+	if v.Kind() == String && !v.node().escaped {
+		return v.Text() // canonical as it stands
+	}
+	return string(v.AppendCanonical(nil))
+}
+
+func unquote(s string) string { return s[1 : len(s)-1] }
+
+// separate appends a comma unless b ends in the opening bracket. No value ends
+// in one.
+func separate(b []byte, open byte) []byte {
+	if b[len(b)-1] != open {
+		b = append(b, ',')
+	}
+	return b
+}
+
+func (v Value) appendCanonicalString(b []byte) []byte {
+	text := v.Text()
+	if !v.node().escaped {
+		return append(b, text...)
+	}
+	b = append(b, '"')
+	for s := unquote(text); s != ""; {
+		r, size := unescapeRune(s)
+		if r == loneSurrogate {
+			b = append(b, s[:size]...)
+		} else {
+			b = AppendEscaped(b, string(r))
+		}
+		s = s[size:]
+	}
+	return append(b, '"')
+}
+
+// AppendString appends s as a JSON string in canonical form.
+func AppendString(b []byte, s string) []byte {
+	return append(AppendEscaped(append(b, '"'), s), '"')
+}
+
+// AppendEscaped appends s as it stands between the quotes of a JSON string in
+// canonical form. Invalid UTF-8 becomes U+FFFD.
+func AppendEscaped(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if 0x20 <= c && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			if r, size := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		b = append(b, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\t':
+			b = append(b, `\t`...)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\f':
+			b = append(b, `\f`...)
+		case '\r':
+			b = append(b, `\r`...)
+		default:
+			if c >= utf8.RuneSelf {
+				b = append(b, "\ufffd"...)
+			} else {
+				b = append(b, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+			}
+		}
+		i++
+		from = i
+	}
+	return append(b, s[from:]...)
+}
+
+// loneSurrogate is what unescapeRune returns for a surrogate escape that is no
+// part of a pair: no rune that a valid string holds.
+const loneSurrogate rune = -1
+
+// unescapeRune decodes the first character of a string's text, which is not
+// empty, and returns how many bytes it took.
+func unescapeRune(s string) (rune, int) {
+	if s[0] != '\\' {
+		return utf8.DecodeRuneInString(s)
+	}
+	switch s[1] {
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r := hex4(s[2:])
+		if !utf16.IsSurrogate(r) {
+			return r, 6
+		}
+		if len(s) >= 12 && s[6] == '\\' && s[7] == 'u' {
+			if pair := utf16.DecodeRune(r, hex4(s[8:])); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+		return loneSurrogate, 6
+	}
+	return rune(s[1]), 2
+}
+
+// hex4 decodes four hex digits, which the parser has seen.
+func hex4(s string) rune {
+	n, _ := strconv.ParseUint(s[:4], 16, 16)
+	return rune(n)
+}
+
+func unescape(s string) string {
+	b := make([]byte, 0, len(s))
+	for s != "" {
+		i := strings.IndexByte(s, '\\')
+		if i < 0 {
+			i = len(s)
+		}
+		b = append(b, s[:i]...)
+		if s = s[i:]; s == "" {
+			break
+		}
+		r, size := unescapeRune(s)
+		b = utf8.AppendRune(b, r) // a lone surrogate becomes U+FFFD
+		s = s[size:]
+	}
+	return string(b)
+}

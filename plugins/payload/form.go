@@ -1,0 +1,119 @@
+package payload
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseForm lifts an application/x-www-form-urlencoded body to a JSON object of
+// strings, in the order sent: a repeated name is an array, a[b]=c nests, a[]=c is
+// an array. A name that holds both values and nested names (a=1&a[b]=2) is an
+// array of its values and then the object, so that nothing is lost.
+func ParseForm(body []byte) (Value, error) {
+	var root field
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if pair == "" {
+			continue
+		}
+		escapedName, escapedValue, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(escapedName)
+		if err != nil {
+			return Value{}, fmt.Errorf("reading form: %w", err)
+		}
+		value, err := url.QueryUnescape(escapedValue)
+		if err != nil {
+			return Value{}, fmt.Errorf("reading form: %w", err)
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return Value{}, fmt.Errorf("reading form: expected UTF-8, field %.64q is not", escapedName)
+		}
+		path := namePath(name)
+		if len(path) > MaxDepth {
+			return Value{}, fmt.Errorf("reading form: expected at most %d levels of nesting, got %d", MaxDepth, len(path))
+		}
+		root.add(path, value)
+	}
+	if len(root.fields) == 0 {
+		return Value{}, errors.New("reading form: expected at least one field")
+	}
+	return Parse(root.append(nil))
+}
+
+// namePath splits a[b][c] into a, b and c. A name whose brackets do not add up
+// is one part.
+func namePath(name string) []string {
+	first, rest, nested := strings.Cut(name, "[")
+	if !nested || first == "" || !strings.HasSuffix(rest, "]") {
+		return []string{name}
+	}
+	path := append([]string{first}, strings.Split(strings.TrimSuffix(rest, "]"), "][")...)
+	for _, part := range path {
+		if strings.ContainsAny(part, "[]") {
+			return []string{name}
+		}
+	}
+	return path
+}
+
+// field is what a form holds under one name.
+type field struct {
+	name   string
+	array  bool // its name ends in []
+	values []string
+	fields []*field
+	index  map[string]*field
+}
+
+func (f *field) add(path []string, value string) {
+	for i, name := range path {
+		if i > 0 && i == len(path)-1 && name == "" {
+			f.array = true
+			break
+		}
+		child := f.index[name]
+		if child == nil {
+			child = &field{name: name}
+			if f.index == nil {
+				f.index = map[string]*field{}
+			}
+			f.index[name] = child
+			f.fields = append(f.fields, child)
+		}
+		f = child
+	}
+	f.values = append(f.values, value)
+}
+
+func (f *field) append(b []byte) []byte {
+	array := f.array || len(f.values) > 1 || len(f.values) > 0 && len(f.fields) > 0
+	if array {
+		b = append(b, '[')
+	}
+	for i, value := range f.values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, value)
+	}
+	if len(f.fields) > 0 {
+		if len(f.values) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		for i, child := range f.fields {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(AppendString(b, child.name), ':')
+			b = child.append(b)
+		}
+		b = append(b, '}')
+	}
+	if array {
+		b = append(b, ']')
+	}
+	return b
+}

@@ -1,0 +1,275 @@
+package payload_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+func parse(t testing.TB, text string) payload.Value {
+	t.Helper()
+	v, err := payload.Parse([]byte(text))
+	require.NoError(t, err)
+	return v
+}
+
+func TestParseAccepts(t *testing.T) {
+	deep := strings.Repeat("[", payload.MaxDepth) + strings.Repeat("]", payload.MaxDepth)
+	tests := []struct{ name, text, compact string }{
+		{"scalar", ` 1 `, `1`},
+		{"empty containers", "[ { } , [ ] ]", `[{},[]]`},
+		{"whitespace of each kind", "{ \"a\" :\t[ 1 ,\r\n2 ] }\n", `{"a":[1,2]}`},
+		{"whitespace before a comma", `{"a":1 ,"b":2}`, `{"a":1,"b":2}`},
+		{"whitespace in strings stays", `{"a b" : " c "}`, `{"a b":" c "}`},
+		{"escapes stay", `{"\u0061":"\/\"\\"}`, `{"\u0061":"\/\"\\"}`},
+		{"numbers stay", `[1.50,-0,1E+2,228930314431312345678]`, `[1.50,-0,1E+2,228930314431312345678]`},
+		{"duplicate keys stay", `{"a":1,"a":2}`, `{"a":1,"a":2}`},
+		{"lone surrogates stay", `["\uD800","\udfff\ud83d"]`, `["\uD800","\udfff\ud83d"]`},
+		{"byte order mark", "\ufeff{}", `{}`},
+		{"deepest nesting", deep, deep},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			require.Equal(t, test.compact, parse(t, test.text).Text())
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	tests := []struct{ name, text, errContains string }{
+		{"nothing", ``, "EOF"},
+		{"a byte order mark only", "\ufeff", "EOF"},
+		{"truncated", `{"a":`, "EOF"},
+		{"trailing data", `{} {}`, "expected nothing after the value"},
+		{"trailing comma", `{"a":1,}`, "invalid character"},
+		{"no separator", `[1 2]`, "invalid character"},
+		{"leading zero", `[01]`, "invalid character"},
+		{"comment", `{}//`, "invalid character"},
+		{"single quotes", `{'a':1}`, "invalid character"},
+		{"control character in a string", "[\"a\nb\"]", "invalid character"},
+		{"unknown escape", `["\x"]`, "invalid escape"},
+		{"NaN", `[NaN]`, "invalid character"},
+		{"invalid UTF-8", "[\"a\xff\"]", "expected UTF-8, byte 3 is not"},
+		{"overlong UTF-8", "[\"\xc0\xaf\"]", "expected UTF-8, byte 2 is not"},
+		{"too deep", strings.Repeat("[", payload.MaxDepth+1) + strings.Repeat("]", payload.MaxDepth+1), "expected at most 128 levels"},
+		{"far too deep", strings.Repeat(`{"a":`, 100000), "expected at most 128 levels"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := payload.Parse([]byte(test.text))
+			require.ErrorContains(t, err, test.errContains)
+		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	v := parse(t, `{"a":1,"b":{"c":["x",{"d":null}]},"a":"two","\u0065":true,"A":0,"s":"\ud83d\ude00\n\ud800"}`)
+
+	a, ok := v.Get("a").Scalar()
+	require.True(t, ok)
+	require.Equal(t, "two", a, "the last of several members of one name counts")
+	require.Equal(t, "true", v.Get("e").Text(), "a key is matched by its decoded value")
+	require.Equal(t, "0", v.Get("A").Text(), "a key is matched in its letter case")
+	require.Equal(t, payload.Missing, v.Get("C").Kind())
+	require.Equal(t, payload.Missing, v.Get("a").Get("b").Get("c").Kind())
+	s, _ := v.Get("s").Scalar()
+	require.Equal(t, "😀\n\ufffd", s)
+
+	var names []string
+	for name := range v.Members() {
+		names = append(names, name)
+	}
+	require.Equal(t, []string{"a", "b", "a", "e", "A", "s"}, names)
+	var elements []string
+	for e := range v.Get("b").Get("c").Elements() {
+		elements = append(elements, e.Text())
+	}
+	require.Equal(t, []string{`"x"`, `{"d":null}`}, elements)
+	require.True(t, v.Get("b").Has("c"))
+	require.False(t, v.Get("b").Has("d"))
+}
+
+func TestAbsent(t *testing.T) {
+	v := parse(t, `{"null":null,"string":"","array":[],"object":{},"false":false,"zero":0,"space":" ","nested":[null]}`)
+	for name, member := range v.Members() {
+		switch name {
+		case "null", "string", "array", "object":
+			require.True(t, member.Absent(), name)
+		default:
+			require.False(t, member.Absent(), name)
+		}
+	}
+	require.True(t, v.Get("missing").Absent())
+}
+
+// The canonical form is frozen: ids are computed over it.
+func TestCanonical(t *testing.T) {
+	tests := []struct{ name, text, canonical string }{
+		{"whitespace goes", "{ \"a\" : [ 1 , 2 ] }", `{"a":[1,2]}`},
+		{"keys are sorted bytewise", `{"b":1,"é":2,"a":3,"B":4,"aa":5,"":6,"😀":7,"z":8}`, `{"":6,"B":4,"a":3,"aa":5,"b":1,"z":8,"é":2,"😀":7}`},
+		{"keys are sorted at every depth", `[{"b":{"d":1,"c":2},"a":3}]`, `[{"a":3,"b":{"c":2,"d":1}}]`},
+		{"keys are sorted after unescaping", `{"\u0062":1,"a":2}`, `{"a":2,"b":1}`},
+		{"duplicate keys stay in their order", `{"b":2,"a":1,"b":1,"\u0062":0}`, `{"a":1,"b":2,"b":1,"b":0}`},
+		{"numbers are as sent", `[1.50,1.5,1E2,-0]`, `[1.50,1.5,1E2,-0]`},
+		{"short escapes", `["\"\\\/\b\t\n\f\r"]`, `["\"\\/\b\t\n\f\r"]`},
+		{"control characters", `["\u0000\u001F\u007f\u0008"]`, "[\"\\u0000\\u001f\u007f\\b\"]"},
+		{"everything else is literal", `["\u00e9\u2028<>&\ud83d\ude00"]`, "[\"é\u2028<>&😀\"]"},
+		{"lone surrogates are as sent", `["\uD800\u0041","\udfFF\ud83d\uDE00"]`, `["\uD800A","\udfFF😀"]`},
+		{"literals", `[true,false,null,"",{},[]]`, `[true,false,null,"",{},[]]`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			v := parse(t, test.text)
+			require.Equal(t, test.canonical, string(v.AppendCanonical(nil)))
+			again := parse(t, test.canonical)
+			require.Equal(t, test.canonical, string(again.AppendCanonical(nil)), "a canonical form is its own")
+		})
+	}
+	require.Equal(t, "null", string(payload.Value{}.AppendCanonical(nil)))
+}
+
+func TestWithout(t *testing.T) {
+	v := parse(t, `{"Credentials":{"token":"t"},"a":[{"CREDENTIALS":1,"b":2,"webhookurl":"u"}],"\u0063redentials":3,"c":"credentials"}`)
+	left := v.Without("credentials", "webhookUrl")
+	require.Equal(t, `{"a":[{"b":2}],"c":"credentials"}`, left.Text())
+	require.Equal(t, left, left.Without("credentials"))
+}
+
+func TestForm(t *testing.T) {
+	tests := []struct{ name, form, text string }{
+		{"fields are strings", "a=1&b=true&c=", `{"a":"1","b":"true","c":""}`},
+		{"percent and plus", "na%20me=J%C3%B6rg+%26+S%C3%B6hne%2B", `{"na me":"Jörg & Söhne+"}`},
+		{"a repeated key is an array", "a=1&a=2&a=3", `{"a":["1","2","3"]}`},
+		{"brackets nest", "a[b][c]=1&a[b][d]=2", `{"a":{"b":{"c":"1","d":"2"}}}`},
+		{"encoded brackets nest", "a%5Bb%5D=1", `{"a":{"b":"1"}}`},
+		{"empty brackets are an array", "a[]=1&b[c][]=2&b[c][]=3", `{"a":["1"],"b":{"c":["2","3"]}}`},
+		{"dots and slashes are no paths", "a.b=1&c~1d=2&e/f=3", `{"a.b":"1","c~1d":"2","e/f":"3"}`},
+		{"unbalanced brackets are a name", "a[b=1&c]=2&[d]=3&e[f]g=4", `{"a[b":"1","c]":"2","[d]":"3","e[f]g":"4"}`},
+		{"values and nested names", "a=1&a[b]=2&c[d]=3&c=4", `{"a":["1",{"b":"2"}],"c":["4",{"d":"3"}]}`},
+		{"array syntax and indices", "a[]=1&a[0]=2&a[*]=3&a[-]=4", `{"a":["1",{"0":"2","*":"3","-":"4"}]}`},
+		{"no equals sign", "a&b=1", `{"a":"","b":"1"}`},
+		{"empty pairs", "&a=1&&", `{"a":"1"}`},
+		{"a value with equals signs", "a=b=c", `{"a":"b=c"}`},
+		{"markup is literal", "a=<b>", `{"a":"<b>"}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			v, err := payload.ParseForm([]byte(test.form))
+			require.NoError(t, err)
+			require.Equal(t, test.text, v.Text())
+		})
+	}
+	for _, test := range []struct{ name, form, errContains string }{
+		{"empty", "", "expected at least one field"},
+		{"separators only", "&&", "expected at least one field"},
+		{"percent", "a=%zz", "invalid URL escape"},
+		{"invalid UTF-8", "a=%ff", "expected UTF-8"},
+		{"too deep", "a" + strings.Repeat("[b]", payload.MaxDepth) + "=1", "levels of nesting"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := payload.ParseForm([]byte(test.form))
+			require.ErrorContains(t, err, test.errContains)
+		})
+	}
+}
+
+// FuzzParse holds the parser to the two JSON readers of the standard library's
+// line: what it accepts is what encoding/json accepts, and its text is what
+// encoding/json compacts.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud83d\ude00\ud800",true,null,{}]}`, ` [ ] `, `{"a":1,"a":2}`, "\"\xff\"", `1 2`, `{"a" :1 , "b": [ ]}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := payload.Parse(text)
+		plain := bytes.TrimPrefix(text, []byte("\ufeff"))
+		if want := json.Valid(plain) && utf8.Valid(plain) && depth(plain) <= payload.MaxDepth; want != (err == nil) {
+			t.Fatalf("Parse(%q): %v, encoding/json accepts: %v", text, err, want)
+		}
+		if err != nil {
+			return
+		}
+		var compact bytes.Buffer
+		require.NoError(t, json.Compact(&compact, plain))
+		require.Equal(t, compact.String(), v.Text())
+
+		canonical := v.AppendCanonical(nil)
+		again, err := payload.Parse(canonical)
+		require.NoError(t, err)
+		require.Equal(t, string(canonical), string(again.AppendCanonical(nil)))
+		require.Empty(t, cmp.Diff(unmarshal(t, plain), unmarshal(t, canonical)))
+	})
+}
+
+func depth(text []byte) int {
+	d := json.NewDecoder(bytes.NewReader(text))
+	depth, deepest := 0, 0
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+	}
+}
+
+func unmarshal(t *testing.T, text []byte) any {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	require.NoError(t, d.Decode(&v))
+	return v
+}
+
+// BenchmarkParse compares ways to read a body of 3 KB: ours, the tokens alone of
+// the library below it, and encoding/json's.
+func BenchmarkParse(b *testing.B) {
+	body, err := os.ReadFile("../vendors/callrail/testdata/post_call/abandoned.json")
+	require.NoError(b, err)
+	b.Run("payload", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := payload.Parse(body)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("jsontext", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		d := jsontext.NewDecoder(bytes.NewBuffer(nil))
+		for b.Loop() {
+			d.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
+			for {
+				if _, err := d.ReadToken(); errors.Is(err, io.EOF) {
+					break
+				}
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var v any
+			require.NoError(b, json.Unmarshal(body, &v))
+		}
+	})
+}

@@ -1,0 +1,566 @@
+// Package callrail decodes the webhooks of CallRail: calls, texts and forms.
+// No payload names its native event; the route does, or its shape tells. Bodies
+// are JSON or forms.
+//
+// https://support.callrail.com/hc/en-us/articles/5711480204045-Webhooks
+package callrail
+
+import (
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+func init() {
+	vendors.Register(vendors.Vendor{
+		Name:  "callrail",
+		Title: "CallRail",
+		Page:  "https://support.callrail.com/hc/en-us/articles/5711480204045-Webhooks",
+		Setup: "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
+		Events: []vendors.NativeEvent{
+			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: in(calls, callModified)},
+			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: in(calls, callRouted)},
+			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: in(forms, formSubmitted)},
+			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: in(calls, callModified)},
+			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: in(calls, callCompleted)},
+			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: in(calls, callCompleted)},
+			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: in(calls, callStarted)},
+			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: in(texts, textMessage)},
+			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: in(texts, textReceived)},
+			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: in(texts, textSent)},
+			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: voiceAssistAnswered},
+		},
+		Shape:         shape,
+		Other:         other,
+		NorthAmerican: true,
+	})
+}
+
+// family is what a payload unmistakably is, whatever the route says.
+type family string
+
+const (
+	calls family = "call"
+	texts family = "text"
+	forms family = "form"
+)
+
+func familyOf(p payload.Value) family {
+	switch {
+	case p.Has("form_data"):
+		return forms
+	case p.Has("content") && p.Has("source_number") && p.Has("destination_number"):
+		return texts
+	case p.Has("call_type") && p.Has("start_time"):
+		return calls
+	}
+	return ""
+}
+
+// in returns a conversion that takes no payload of another family for what the
+// route declared.
+func in(declared family, convert func(*vendors.Input) vendors.Draft) func(*vendors.Input) []vendors.Draft {
+	return func(in *vendors.Input) []vendors.Draft {
+		if actual := familyOf(in.Payload); actual != "" && actual != declared {
+			draft := other(in)
+			draft.Type = "callrail.unrecognized"
+			draft.Issues.Contradict()
+			return []vendors.Draft{draft}
+		}
+		return []vendors.Draft{convert(in)}
+	}
+}
+
+// shape guesses the native event of what one URL for all events receives.
+func shape(p payload.Value) string {
+	switch familyOf(p) {
+	case forms:
+		return "form_submission"
+	case texts:
+		return "text_message"
+	}
+	c := payload.Bind[call](p)
+	missing := func(v payload.Value) bool { return v.Kind() == payload.Missing }
+	direction, _ := c.Direction.Scalar()
+	switch {
+	case p.Has("call_id") && c.ResourceID.Absent() && c.ID.Absent():
+		return "voice_assist_call_answered"
+	case missing(c.StartTime) || missing(c.CallType) && missing(c.Direction):
+		return ""
+	case !missing(c.Changes) && direction == "outbound":
+		return "outbound_call_modified"
+	case !missing(c.Changes):
+		return "call_modified"
+	case direction == "outbound":
+		return "outbound_post_call"
+	case direction == "inbound" && missing(c.Recording) && missing(c.Transcription) && c.BusinessPhoneNumber.Absent():
+		return "pre_call"
+	case direction == "inbound" && missing(c.Recording) && missing(c.Transcription):
+		return "call_routing_complete"
+	}
+	return "post_call"
+}
+
+// native data structures
+
+// record is what calls, texts and forms have in common.
+type record struct {
+	ID                  payload.Value `json:"id"`
+	ResourceID          payload.Value `json:"resource_id"`
+	PersonResourceID    payload.Value `json:"person_resource_id"`
+	CustomerName        payload.Value `json:"customer_name"`
+	CustomerPhoneNumber payload.Value `json:"customer_phone_number"`
+	CustomerCity        payload.Value `json:"customer_city"`
+	CustomerState       payload.Value `json:"customer_state"`
+	CustomerCountry     payload.Value `json:"customer_country"`
+	CompanyResourceID   payload.Value `json:"company_resource_id"`
+	CompanyID           payload.Value `json:"company_id"`
+	CompanyName         payload.Value `json:"company_name"`
+	LeadStatus          payload.Value `json:"lead_status"`
+}
+
+// marketing is what brought the contact to a call or form.
+type marketing struct {
+	Source         payload.Value `json:"source"`
+	Medium         payload.Value `json:"medium"`
+	Campaign       payload.Value `json:"campaign"`
+	Keywords       payload.Value `json:"keywords"`
+	LandingPageURL payload.Value `json:"landing_page_url"`
+	Landing        payload.Value `json:"landing"`
+	ReferringURL   payload.Value `json:"referring_url"`
+	ReferrerURL    payload.Value `json:"referrer_url"`
+	Referrer       payload.Value `json:"referrer"`
+	UTMSource      payload.Value `json:"utm_source"`
+	UTMMedium      payload.Value `json:"utm_medium"`
+	UTMCampaign    payload.Value `json:"utm_campaign"`
+	UTMTerm        payload.Value `json:"utm_term"`
+	UTMContent     payload.Value `json:"utm_content"`
+	GCLID          payload.Value `json:"gclid"`
+	SessionUUID    payload.Value `json:"session_uuid"`
+	Milestones     payload.Value `json:"milestones"`
+}
+
+// milestone is a value of milestones, an open map.
+type milestone struct {
+	EventDate payload.Value `json:"event_date"`
+	Source    payload.Value `json:"source"`
+	Medium    payload.Value `json:"medium"`
+	Campaign  payload.Value `json:"campaign"`
+	Keywords  payload.Value `json:"keywords"`
+	Landing   payload.Value `json:"landing"`
+	Referrer  payload.Value `json:"referrer"`
+}
+
+// call is the one object that all events of a call send, fuller each time. A
+// missing value is "", a duration a string.
+type call struct {
+	record
+	marketing
+	Direction           payload.Value `json:"direction"`
+	StartTime           payload.Value `json:"start_time"`
+	Duration            payload.Value `json:"duration"`
+	Answered            payload.Value `json:"answered"`
+	Voicemail           payload.Value `json:"voicemail"`
+	CallType            payload.Value `json:"call_type"`
+	TrackingPhoneNumber payload.Value `json:"tracking_phone_number"`
+	BusinessPhoneNumber payload.Value `json:"business_phone_number"`
+	FirstCall           payload.Value `json:"first_call"`
+	PriorCalls          payload.Value `json:"prior_calls"`
+	TotalCalls          payload.Value `json:"total_calls"`
+	Recording           payload.Value `json:"recording"`
+	RecordingDuration   payload.Value `json:"recording_duration"`
+	Transcription       payload.Value `json:"transcription"`
+	CallSummary         payload.Value `json:"call_summary"`
+	Tags                payload.Value `json:"tags"`
+	Note                payload.Value `json:"note"`
+	Value               payload.Value `json:"value"`
+	Score               payload.Value `json:"score"`
+	Spam                payload.Value `json:"spam"`
+	AgentEmail          payload.Value `json:"agent_email"`
+	Changes             payload.Value `json:"changes"`
+}
+
+type text struct {
+	record
+	SourceNumber      payload.Value `json:"source_number"`
+	DestinationNumber payload.Value `json:"destination_number"`
+	Content           payload.Value `json:"content"`
+	MediaURLs         payload.Value `json:"media_urls"`
+	Timestamp         payload.Value `json:"timestamp"`
+	ConversationID    payload.Value `json:"conversation_id"`
+	Agent             payload.Value `json:"agent"` // a name, or an object
+}
+
+type agent struct {
+	ID    payload.Value `json:"id"`
+	Name  payload.Value `json:"name"`
+	Email payload.Value `json:"email"`
+}
+
+type form struct {
+	record
+	marketing
+	FormURL     payload.Value `json:"form_url"`
+	URL         payload.Value `json:"url"`
+	SubmittedAt payload.Value `json:"submitted_at"`
+	CreatedAt   payload.Value `json:"created_at"`
+	FirstForm   payload.Value `json:"first_form"`
+	FormData    payload.Value `json:"form_data"` // an open map
+}
+
+type voiceAssist struct {
+	CallID         payload.Value `json:"call_id"`
+	TrackingNumber payload.Value `json:"tracking_number"`
+	Timestamp      payload.Value `json:"timestamp"`
+}
+
+// native data structure conversion
+
+func callStarted(in *vendors.Input) vendors.Draft {
+	c, r := payload.Bind[call](in.Payload), in.Read()
+	draft := convertCall(&c, r)
+	draft.Type = event.CallStarted
+	draft.Data.Call = started(&c, r)
+	draft.Time = draft.Data.Call.StartedAt
+	return draft
+}
+
+func callRouted(in *vendors.Input) vendors.Draft {
+	c, r := payload.Bind[call](in.Payload), in.Read()
+	draft := convertCall(&c, r)
+	draft.Type = event.CallRouted
+	draft.Data.Call = routed(&c, r)
+	draft.Time = draft.Data.Call.StartedAt
+	return draft
+}
+
+func callCompleted(in *vendors.Input) vendors.Draft {
+	c, r := payload.Bind[call](in.Payload), in.Read()
+	draft := convertCall(&c, r)
+	draft.Type = event.CallCompleted
+	draft.Data.Call = completed(&c, r)
+	draft.Time = draft.Data.Call.StartedAt
+	draft.Data.Agent = &event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	return draft
+}
+
+func callModified(in *vendors.Input) vendors.Draft {
+	c, r := payload.Bind[call](in.Payload), in.Read()
+	draft := convertCall(&c, r)
+	draft.Type = event.CallUpdated
+	draft.ID = vendors.Content() // a call is modified more than once, and nothing tells when
+	draft.Data.Call = completed(&c, r)
+	draft.Data.Agent = &event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	draft.Data.Changes = changes(r, c.Changes)
+	return draft
+}
+
+// convertCall converts all of a call but the call itself, of which each event
+// knows another part.
+func convertCall(c *call, r *vendors.Reader) vendors.Draft {
+	return vendors.Draft{
+		ID:      vendors.Natural(rid(&c.record)),
+		Subject: vendors.Subject("call", id(&c.record)),
+		Person:  personOf(&c.record, c.CustomerPhoneNumber),
+		Issues:  r,
+		Data: event.Data{
+			Channel:     event.Phone,
+			Direction:   r.Direction("direction", c.Direction),
+			Contact:     contact(&c.record, r, c.CustomerPhoneNumber),
+			Account:     account(&c.record, r),
+			LeadStatus:  r.Text("lead_status", c.LeadStatus),
+			Attribution: attribution(&c.marketing, r),
+		},
+	}
+}
+
+// started leaves out what the vendor presets before a call is over: a pre-call
+// reads answered false, call_type missed and duration 0, and is no missed call.
+func started(c *call, r *vendors.Reader) *event.Call {
+	return &event.Call{
+		ID:                       r.Text("call.id", rid(&c.record)),
+		StartedAt:                r.Time("call.started_at", c.StartTime),
+		OurNumber:                r.Phone("call.our_number", c.TrackingPhoneNumber),
+		FirstCall:                r.Bool("call.first_call", c.FirstCall),
+		PriorCalls:               r.Number("call.prior_calls", c.PriorCalls),
+		TotalCalls:               r.Number("call.total_calls", c.TotalCalls),
+		RecordingURL:             r.Text("call.recording_url", c.Recording),
+		RecordingDurationSeconds: r.Number("call.recording_duration_seconds", c.RecordingDuration),
+		Transcription:            r.Text("call.transcription", c.Transcription),
+		Summary:                  r.Text("call.summary", c.CallSummary),
+		Tags:                     r.Texts("call.tags", c.Tags),
+		Note:                     r.Text("call.note", c.Note),
+		Value:                    r.Decimal("call.value", c.Value),
+		Score:                    r.Decimal("call.score", c.Score),
+		Spam:                     r.Bool("call.spam", c.Spam),
+	}
+}
+
+func routed(c *call, r *vendors.Reader) *event.Call {
+	converted := started(c, r)
+	converted.DestinationNumber = r.Phone("call.destination_number", c.BusinessPhoneNumber)
+	return converted
+}
+
+func completed(c *call, r *vendors.Reader) *event.Call {
+	converted := routed(c, r)
+	converted.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
+	converted.Answered = r.Bool("call.answered", c.Answered)
+	converted.Voicemail = r.Bool("call.voicemail", c.Voicemail)
+	converted.Disposition = r.Text("call.disposition", c.CallType)
+	return converted
+}
+
+func textReceived(in *vendors.Input) vendors.Draft {
+	t, r := payload.Bind[text](in.Payload), in.Read()
+	draft := convertText(&t, r)
+	draft.Type = event.MessageReceived
+	draft.Person = personOf(&t.record, t.SourceNumber)
+	draft.Data.Direction = event.Inbound
+	draft.Data.Contact = contact(&t.record, r, t.SourceNumber)
+	return draft
+}
+
+func textSent(in *vendors.Input) vendors.Draft {
+	t, r := payload.Bind[text](in.Payload), in.Read()
+	draft := convertText(&t, r)
+	draft.Type = event.MessageSent
+	draft.Person = personOf(&t.record, t.DestinationNumber)
+	draft.Data.Direction = event.Outbound
+	draft.Data.Contact = contact(&t.record, r, t.DestinationNumber)
+	return draft
+}
+
+// textMessage converts a text of which nothing tells whether it was sent or
+// received, so neither number is the contact's.
+func textMessage(in *vendors.Input) vendors.Draft {
+	t, r := payload.Bind[text](in.Payload), in.Read()
+	draft := convertText(&t, r)
+	draft.Person = personOf(&t.record, payload.Value{})
+	draft.Data.Contact = contact(&t.record, r, payload.Value{})
+	return draft
+}
+
+func convertText(t *text, r *vendors.Reader) vendors.Draft {
+	sentAt := r.Time("message.sent_at", t.Timestamp)
+	return vendors.Draft{
+		ID:      vendors.Natural(rid(&t.record)),
+		Subject: vendors.Subject("message", id(&t.record)),
+		Time:    sentAt,
+		Issues:  r,
+		Data: event.Data{
+			Channel: event.SMS,
+			Agent:   convertAgent(r, t.Agent),
+			Account: account(&t.record, r),
+			Message: &event.Message{
+				ID:             r.Text("message.id", rid(&t.record)),
+				From:           r.PhoneOrShortCode("message.from", t.SourceNumber),
+				To:             r.PhoneOrShortCode("message.to", t.DestinationNumber),
+				Text:           r.Text("message.text", t.Content),
+				Media:          media(r, t.MediaURLs),
+				SentAt:         sentAt,
+				ConversationID: r.Text("message.conversation_id", t.ConversationID),
+			},
+			LeadStatus: r.Text("lead_status", t.LeadStatus),
+		},
+	}
+}
+
+func formSubmitted(in *vendors.Input) vendors.Draft {
+	f, r := payload.Bind[form](in.Payload), in.Read()
+	return vendors.Draft{
+		Type:    event.FormSubmitted,
+		ID:      vendors.Natural(rid(&f.record)),
+		Subject: vendors.Subject("form", id(&f.record)),
+		Time:    r.Time("time", f.SubmittedAt, f.CreatedAt),
+		Person:  personOf(&f.record, f.CustomerPhoneNumber),
+		Issues:  r,
+		Data: event.Data{
+			Channel: event.Web,
+			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
+			Account: account(&f.record, r),
+			Form: &event.Form{
+				ID:          r.Text("form.id", rid(&f.record)),
+				URL:         r.Text("form.url", f.FormURL, f.URL),
+				SubmittedAt: r.Time("form.submitted_at", f.SubmittedAt),
+				FirstForm:   r.Bool("form.first_form", f.FirstForm),
+				Fields:      r.Pairs("form.fields", f.FormData),
+			},
+			LeadStatus:  r.Text("lead_status", f.LeadStatus),
+			Attribution: attribution(&f.marketing, r),
+		},
+	}
+}
+
+func voiceAssistAnswered(in *vendors.Input) []vendors.Draft {
+	v, r := payload.Bind[voiceAssist](in.Payload), in.Read()
+	callID := r.Text("call.id", v.CallID)
+	return []vendors.Draft{{
+		ID:      vendors.Natural(v.CallID),
+		Subject: vendors.Subject("call", callID),
+		Time:    r.Time("time", v.Timestamp),
+		Issues:  r,
+		Data: event.Data{
+			Channel: event.Phone,
+			Call: &event.Call{
+				ID:        callID,
+				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
+			},
+		},
+	}}
+}
+
+// other converts what no rule fits. The id's prefix tells what it is about.
+func other(in *vendors.Input) vendors.Draft {
+	o := payload.Bind[record](in.Payload)
+	resourceID := id(&o)
+	kinds := map[string]string{"CAL": "call", "SCI": "message", "FRM": "form"}
+	subject := ""
+	if len(resourceID) > 3 && kinds[resourceID[:3]] != "" {
+		subject = vendors.Subject(kinds[resourceID[:3]], resourceID)
+	}
+	return vendors.Draft{
+		ID:      vendors.Content(),
+		Subject: subject,
+		Person:  personOf(&o, o.CustomerPhoneNumber),
+		Issues:  in.Read(),
+	}
+}
+
+// rid is the canonical id: resource_id, which came in 2022, else id.
+func rid(o *record) payload.Value {
+	if !o.ResourceID.Absent() {
+		return o.ResourceID
+	}
+	return o.ID
+}
+
+func id(o *record) string {
+	text, _ := rid(o).Scalar()
+	return text
+}
+
+// personOf returns what tells people apart: the person's id, else the phone.
+func personOf(o *record, phone payload.Value) string {
+	if person, ok := o.PersonResourceID.Scalar(); ok && person != "" {
+		return person
+	}
+	number, _ := phone.Scalar()
+	person, _ := event.ParsePhone(number, true)
+	return person
+}
+
+func contact(o *record, r *vendors.Reader, phone payload.Value) *event.Contact {
+	return &event.Contact{
+		ID:    r.Text("contact.id", o.PersonResourceID),
+		Name:  r.Text("contact.name", o.CustomerName),
+		Phone: r.Phone("contact.phone", phone),
+		Location: &event.Location{
+			City:    r.Text("contact.location.city", o.CustomerCity),
+			Region:  r.Text("contact.location.region", o.CustomerState),
+			Country: r.Text("contact.location.country", o.CustomerCountry),
+		},
+	}
+}
+
+func account(o *record, r *vendors.Reader) *event.Named {
+	return &event.Named{
+		ID:   r.Text("account.id", o.CompanyResourceID, o.CompanyID),
+		Name: r.Text("account.name", o.CompanyName),
+	}
+}
+
+func convertAgent(r *vendors.Reader, v payload.Value) *event.Agent {
+	if v.Kind() != payload.Object {
+		return &event.Agent{Name: r.Text("agent.name", v)}
+	}
+	a := vendors.Object[agent](r, "agent", v)
+	return &event.Agent{
+		ID:    r.Text("agent.id", a.ID),
+		Name:  r.Text("agent.name", a.Name),
+		Email: r.Text("agent.email", a.Email),
+	}
+}
+
+func media(r *vendors.Reader, v payload.Value) []event.Media {
+	var converted []event.Media
+	for _, url := range r.Texts("message.media", v) {
+		converted = append(converted, event.Media{URL: url})
+	}
+	return converted
+}
+
+func attribution(m *marketing, r *vendors.Reader) *event.Attribution {
+	return &event.Attribution{
+		Source:         r.Text("attribution.source", m.Source),
+		Medium:         r.Text("attribution.medium", m.Medium),
+		Campaign:       r.Text("attribution.campaign", m.Campaign),
+		Keywords:       r.Text("attribution.keywords", m.Keywords),
+		LandingPageURL: r.Text("attribution.landing_page_url", m.LandingPageURL, m.Landing),
+		ReferrerURL:    r.Text("attribution.referrer_url", m.ReferringURL, m.ReferrerURL, m.Referrer),
+		UTMSource:      r.Text("attribution.utm_source", m.UTMSource),
+		UTMMedium:      r.Text("attribution.utm_medium", m.UTMMedium),
+		UTMCampaign:    r.Text("attribution.utm_campaign", m.UTMCampaign),
+		UTMTerm:        r.Text("attribution.utm_term", m.UTMTerm),
+		UTMContent:     r.Text("attribution.utm_content", m.UTMContent),
+		GCLID:          r.Text("attribution.gclid", m.GCLID),
+		SessionID:      r.Text("attribution.session_id", m.SessionUUID),
+		Milestones:     milestones(r, m.Milestones),
+	}
+}
+
+func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
+	var converted []event.Milestone
+	for name, object := range r.Objects("attribution.milestones", v) {
+		m := payload.Bind[milestone](object)
+		converted = append(converted, event.Milestone{
+			Name:           name,
+			EventAt:        r.Time("attribution.milestones.event_at", m.EventDate),
+			Source:         r.Text("attribution.milestones.source", m.Source),
+			Medium:         r.Text("attribution.milestones.medium", m.Medium),
+			Campaign:       r.Text("attribution.milestones.campaign", m.Campaign),
+			Keywords:       r.Text("attribution.milestones.keywords", m.Keywords),
+			LandingPageURL: r.Text("attribution.milestones.landing_page_url", m.Landing),
+			ReferrerURL:    r.Text("attribution.milestones.referrer_url", m.Referrer),
+		})
+	}
+	return converted
+}
+
+// changes reads what was modified, as names of our dictionary. An element is a
+// name or an object that has one; which, the vendor does not say.
+func changes(r *vendors.Reader, v payload.Value) []string {
+	if v.Kind() != payload.Array {
+		return r.Texts("changes", v)
+	}
+	var converted []string
+	for element := range v.Elements() {
+		name := element
+		if element.Kind() == payload.Object {
+			if name = element.Get("name"); name.Absent() {
+				name = element.Get("field")
+			}
+			if name.Absent() {
+				name = element // which is no text, so it becomes an issue
+			}
+		}
+		if change := r.Text("changes", name); change != "" {
+			converted = append(converted, changed(change))
+		}
+	}
+	return converted
+}
+
+func changed(wire string) string {
+	switch wire {
+	case "transcription_text":
+		return "transcription"
+	case "call_summary":
+		return "summary"
+	case "recording_duration":
+		return "recording_duration_seconds"
+	case "auto_score", "manual_score":
+		return "score"
+	}
+	return wire
+}

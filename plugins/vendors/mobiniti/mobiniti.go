@@ -1,0 +1,213 @@
+// Package mobiniti decodes the webhooks of Mobiniti: texts, what became of them
+// and of the contacts. No payload names its native event; the route does, or its
+// shape tells.
+//
+// https://help.mobiniti.com/article/webhooks
+package mobiniti
+
+import (
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+func init() {
+	vendors.Register(vendors.Vendor{
+		Name:  "mobiniti",
+		Title: "Mobiniti",
+		Page:  "https://help.mobiniti.com/article/webhooks",
+		Setup: "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
+		Events: []vendors.NativeEvent{
+			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},
+			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},
+			{Name: "delivery_report", Types: []string{
+				event.MessageDelivered, event.MessageFailed, event.MessageBounced, event.MessageReported, "mobiniti.delivery_report",
+			}, Convert: deliveryReport},
+			{Name: "inbound", Types: []string{event.MessageReceived}, Convert: received},
+			{Name: "rejection", Types: []string{event.MessageRejected}, Convert: rejected},
+			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
+		},
+		Closed:        true,
+		Shape:         shape,
+		Other:         other,
+		NorthAmerican: true,
+	})
+}
+
+// shape tells by the presence of keys, whatever their values: a rejection may be
+// all "".
+func shape(p payload.Value) string {
+	switch {
+	case p.Has("statuses") && p.Has("messages"):
+		return "delivery_report"
+	case p.Has("code") && p.Has("description") && !p.Has("id") && !p.Has("phone_number"):
+		return "rejection"
+	case !p.Has("phone_number"):
+		return ""
+	case p.Has("message") && (p.Has("short_code") || p.Has("received_at")):
+		return "inbound"
+	case p.Has("bounces"):
+		return "bounce"
+	case p.Has("status"):
+		return "contact_status"
+	case p.Has("to") && p.Has("unsubscribed_at"):
+		return "unsubscribe"
+	}
+	return ""
+}
+
+// native data structures
+
+// contact is the one object of all events but a rejection and a delivery report.
+// Its id is the contact's, not the event's.
+type contact struct {
+	ID             payload.Value `json:"id"`
+	FirstName      payload.Value `json:"first_name"`
+	LastName       payload.Value `json:"last_name"`
+	Email          payload.Value `json:"email"`
+	PhoneNumber    payload.Value `json:"phone_number"`
+	Status         payload.Value `json:"status"` // suspended, deactivated, resumed, transferred
+	Bounces        payload.Value `json:"bounces"`
+	ShortCode      payload.Value `json:"short_code"`
+	Message        payload.Value `json:"message"`
+	To             payload.Value `json:"to"`
+	UnsubscribedAt payload.Value `json:"unsubscribed_at"`
+	UpdatedAt      payload.Value `json:"updated_at"`
+	ReceivedAt     payload.Value `json:"received_at"`
+}
+
+type rejection struct {
+	Code        payload.Value `json:"code"`
+	Message     payload.Value `json:"message"`
+	Description payload.Value `json:"description"`
+}
+
+// native data structure conversion
+
+func received(in *vendors.Input) []vendors.Draft {
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	return []vendors.Draft{{
+		Type:    event.MessageReceived,
+		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
+		Subject: vendors.Subject("contact", id(&c)),
+		Time:    r.Time("time", c.ReceivedAt),
+		Person:  personOf(&c),
+		Issues:  r,
+		Data: event.Data{
+			Channel:   event.SMS,
+			Direction: event.Inbound,
+			Contact:   convertContact(&c, r),
+			Message: &event.Message{
+				From: r.PhoneOrShortCode("message.from", c.PhoneNumber),
+				To:   r.PhoneOrShortCode("message.to", c.ShortCode),
+				Text: r.Text("message.text", c.Message),
+			},
+		},
+	}}
+}
+
+func unsubscribed(in *vendors.Input) []vendors.Draft {
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := convertContact(&c, r)
+	return []vendors.Draft{{
+		Type:    event.ContactUnsubscribed,
+		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
+		Subject: vendors.Subject("contact", id(&c)),
+		Time:    converted.UnsubscribedAt,
+		Person:  personOf(&c),
+		Issues:  r,
+		Data: event.Data{
+			Contact: converted,
+			Subscription: &event.Subscription{
+				Channel:    string(event.SMS),
+				Scope:      r.Text("subscription.scope", c.To),
+				Subscribed: event.False,
+			},
+		},
+	}}
+}
+
+func statusChanged(in *vendors.Input) []vendors.Draft {
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := convertContact(&c, r)
+	converted.Status = r.Text("contact.status", c.Status)
+	return []vendors.Draft{{
+		Type:    event.ContactStatusChanged,
+		ID:      vendors.Natural(c.ID, c.Status, c.UpdatedAt),
+		Subject: vendors.Subject("contact", id(&c)),
+		Time:    r.Time("time", c.UpdatedAt),
+		Person:  personOf(&c),
+		Issues:  r,
+		Data:    event.Data{Contact: converted},
+	}}
+}
+
+func bounced(in *vendors.Input) []vendors.Draft {
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := convertContact(&c, r)
+	converted.Bounces = r.Number("contact.bounces", c.Bounces)
+	return []vendors.Draft{{
+		Type:    event.ContactBounced,
+		ID:      vendors.Natural(c.ID, c.Bounces, c.UpdatedAt),
+		Subject: vendors.Subject("contact", id(&c)),
+		Time:    r.Time("time", c.UpdatedAt),
+		Person:  personOf(&c),
+		Issues:  r,
+		Data:    event.Data{Contact: converted},
+	}}
+}
+
+func rejected(in *vendors.Input) []vendors.Draft {
+	f, r := payload.Bind[rejection](in.Payload), in.Read()
+	return []vendors.Draft{{
+		Type:   event.MessageRejected,
+		ID:     vendors.Content(),
+		Issues: r,
+		Data: event.Data{
+			Failure: &event.Failure{
+				Code:        r.Text("failure.code", f.Code),
+				Message:     r.Text("failure.message", f.Message),
+				Description: r.Text("failure.description", f.Description),
+			},
+		},
+	}}
+}
+
+// other converts what no rule fits.
+func other(in *vendors.Input) vendors.Draft {
+	c := payload.Bind[contact](in.Payload)
+	return vendors.Draft{
+		ID:     vendors.Content(),
+		Person: personOf(&c),
+		Issues: in.Read(),
+	}
+}
+
+func convertContact(c *contact, r *vendors.Reader) *event.Contact {
+	return &event.Contact{
+		ID:             r.Text("contact.id", c.ID),
+		FirstName:      r.Text("contact.first_name", c.FirstName),
+		LastName:       r.Text("contact.last_name", c.LastName),
+		Phone:          r.Phone("contact.phone", c.PhoneNumber),
+		Email:          r.Text("contact.email", c.Email),
+		UnsubscribedAt: r.Time("contact.unsubscribed_at", c.UnsubscribedAt),
+	}
+}
+
+func id(c *contact) string {
+	text, _ := c.ID.Scalar()
+	return text
+}
+
+// personOf returns the contact's phone, else the id.
+func personOf(c *contact) string {
+	if phone, ok := phoneOf(c.PhoneNumber); ok {
+		return phone
+	}
+	return id(c)
+}
+
+func phoneOf(v payload.Value) (string, bool) {
+	number, _ := v.Scalar()
+	return event.ParsePhone(number, true)
+}

@@ -1,0 +1,324 @@
+// Package movement decodes the webhooks of Movement: calls, texts, e-mails and
+// unsubscribes of a campaign. Every payload names its native event by a topic
+// and an event.
+//
+// https://docs.movement.industries/docs/webhooks
+package movement
+
+import (
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+func init() {
+	vendors.Register(vendors.Vendor{
+		Name:  "movement",
+		Title: "Movement",
+		Page:  "https://docs.movement.industries/docs/webhooks",
+		Setup: "Ask the vendor's helpdesk to send the topics to `/movement`.",
+		Events: []vendors.NativeEvent{
+			{Name: "call.finished", Types: []string{event.CallCompleted}, Convert: callFinished},
+			{Name: "email.sent", Types: []string{event.EmailSent}, Convert: emailSent},
+			{Name: "subscription.unsubscribe", Types: []string{event.ContactUnsubscribed, "movement.subscription.unsubscribe"}, Convert: unsubscribed},
+			{Name: "text_message.received", Types: []string{event.MessageReceived}, Convert: textReceived},
+			{Name: "text_message.sent", Types: []string{event.MessageSent}, Convert: textSent},
+		},
+		Named: named,
+		Other: other,
+	})
+}
+
+func named(p payload.Value) string {
+	topic, _ := p.Get("topic").Scalar()
+	name, _ := p.Get("event").Scalar()
+	if topic == "" || name == "" {
+		return ""
+	}
+	return topic + "." + name
+}
+
+// native data structures
+
+type webhook struct {
+	Call         payload.Value `json:"call"`
+	TextMessage  payload.Value `json:"text_message"`
+	Email        payload.Value `json:"email"`
+	Subscription payload.Value `json:"subscription"`
+	Campaign     payload.Value `json:"campaign"`
+	Target       payload.Value `json:"target"`
+	User         payload.Value `json:"user"` // null but in peer-to-peer campaigns
+}
+
+type call struct {
+	ID        payload.Value `json:"id"`
+	BeganAt   payload.Value `json:"began_at"`
+	Duration  payload.Value `json:"duration"` // seconds
+	Outcome   payload.Value `json:"outcome"`  // open; answer is documented
+	Responses payload.Value `json:"responses"`
+}
+
+type response struct {
+	ID        payload.Value `json:"id"`
+	CreatedAt payload.Value `json:"created_at"`
+	Question  payload.Value `json:"question"`
+	Answer    payload.Value `json:"answer"`
+}
+
+type textMessage struct {
+	ID        payload.Value `json:"id"`
+	SentAt    payload.Value `json:"sent_at"`
+	Body      payload.Value `json:"body"`
+	MediaType payload.Value `json:"media_type"`
+	MediaURL  payload.Value `json:"media_url"`
+}
+
+type email struct {
+	ID          payload.Value `json:"id"`
+	SentAt      payload.Value `json:"sent_at"`
+	Body        payload.Value `json:"body"`
+	SubjectLine payload.Value `json:"subject_line"`
+}
+
+type subscription struct {
+	ID           payload.Value `json:"id"`
+	Kind         payload.Value `json:"kind"` // phone, email, sms, whatsapp
+	Topic        payload.Value `json:"topic"`
+	Subscribed   payload.Value `json:"subscribed"`
+	Organisation payload.Value `json:"organisation"`
+}
+
+type target struct {
+	ID            payload.Value `json:"id"`
+	ExternalID    payload.Value `json:"external_id"`
+	Name          payload.Value `json:"name"`
+	Organisations payload.Value `json:"organisations"`
+}
+
+type organisation struct {
+	ID         payload.Value `json:"id"`
+	ExternalID payload.Value `json:"external_id"`
+	Name       payload.Value `json:"name"`
+	Type       payload.Value `json:"type"`
+}
+
+// identified is a campaign or a user.
+type identified struct {
+	ID   payload.Value `json:"id"`
+	Name payload.Value `json:"name"`
+}
+
+// choice is a question or answer.
+type choice struct {
+	ID   payload.Value `json:"id"`
+	Text payload.Value `json:"text"`
+}
+
+// native data structure conversion
+
+func callFinished(in *vendors.Input) []vendors.Draft {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	c := vendors.Object[call](r, "call", w.Call)
+	beganAt := r.Time("call.started_at", c.BeganAt)
+	return []vendors.Draft{{
+		Type:    event.CallCompleted,
+		ID:      vendors.Natural(c.ID),
+		Subject: vendors.Subject("call", r.Text("call.id", c.ID)),
+		Time:    beganAt,
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Channel:   event.Phone,
+			Direction: event.Outbound, // calls are placed by the user
+			Contact:   contact(r, w.Target),
+			Agent:     agent(r, w.User),
+			Campaign:  campaign(r, w.Campaign),
+			Call: &event.Call{
+				ID:              r.Text("call.id", c.ID),
+				StartedAt:       beganAt,
+				DurationSeconds: r.Number("call.duration_seconds", c.Duration),
+				Disposition:     r.Text("call.disposition", c.Outcome),
+			},
+			Survey: survey(r, c.Responses),
+		},
+	}}
+}
+
+func textSent(in *vendors.Input) []vendors.Draft {
+	return []vendors.Draft{convertText(in, event.MessageSent, event.Outbound)}
+}
+
+func textReceived(in *vendors.Input) []vendors.Draft {
+	return []vendors.Draft{convertText(in, event.MessageReceived, event.Inbound)}
+}
+
+func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	t := vendors.Object[textMessage](r, "message", w.TextMessage)
+	sentAt := r.Time("message.sent_at", t.SentAt)
+	return vendors.Draft{
+		Type:    eventType,
+		ID:      vendors.Natural(t.ID),
+		Subject: vendors.Subject("message", r.Text("message.id", t.ID)),
+		Time:    sentAt,
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Channel:   event.Text, // SMS and WhatsApp cannot be told apart
+			Direction: direction,
+			Contact:   contact(r, w.Target),
+			Agent:     agent(r, w.User),
+			Campaign:  campaign(r, w.Campaign),
+			Message: &event.Message{
+				ID:     r.Text("message.id", t.ID),
+				Text:   r.Text("message.text", t.Body),
+				Media:  media(r, &t),
+				SentAt: sentAt,
+			},
+		},
+	}
+}
+
+func emailSent(in *vendors.Input) []vendors.Draft {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	e := vendors.Object[email](r, "email", w.Email)
+	sentAt := r.Time("email.sent_at", e.SentAt)
+	return []vendors.Draft{{
+		Type:    event.EmailSent,
+		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail goes to many targets
+		Subject: vendors.Subject("email", r.Text("email.id", e.ID)),
+		Time:    sentAt,
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Channel:   event.Mail,
+			Direction: event.Outbound,
+			Contact:   contact(r, w.Target),
+			Agent:     agent(r, w.User),
+			Campaign:  campaign(r, w.Campaign),
+			Email: &event.Email{
+				ID:      r.Text("email.id", e.ID),
+				Subject: r.Text("email.subject", e.SubjectLine),
+				Body:    r.Text("email.body", e.Body),
+				SentAt:  sentAt,
+			},
+		},
+	}}
+}
+
+// unsubscribed converts an unsubscribe only if the payload says that it is one.
+// Two equal ones can both be true: nothing tells when they happened.
+func unsubscribed(in *vendors.Input) []vendors.Draft {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	s := vendors.Object[subscription](r, "subscription", w.Subscription)
+	draft := vendors.Draft{
+		ID:      vendors.Content(),
+		Subject: vendors.Subject("contact", personOf(in)),
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Contact:  contact(r, w.Target),
+			Campaign: campaign(r, w.Campaign),
+			Subscription: &event.Subscription{
+				ID:           r.Text("subscription.id", s.ID),
+				Channel:      r.Text("subscription.channel", s.Kind),
+				Topic:        r.Text("subscription.topic", s.Topic),
+				Organisation: subscribedOrganisation(r, s.Organisation),
+				Subscribed:   r.Bool("subscription.subscribed", s.Subscribed),
+			},
+		},
+	}
+	if draft.Data.Subscription.Subscribed == event.False {
+		draft.Type = event.ContactUnsubscribed
+	}
+	return []vendors.Draft{draft}
+}
+
+// other converts what no rule fits.
+func other(in *vendors.Input) vendors.Draft {
+	return vendors.Draft{
+		ID:     vendors.Content(),
+		Person: personOf(in),
+		Issues: in.Read(),
+	}
+}
+
+func personOf(in *vendors.Input) string {
+	id, _ := in.Payload.Get("target").Get("id").Scalar()
+	return id
+}
+
+func contact(r *vendors.Reader, v payload.Value) *event.Contact {
+	t := vendors.Object[target](r, "contact", v)
+	return &event.Contact{
+		ID:            r.Text("contact.id", t.ID),
+		ExternalID:    r.Text("contact.external_id", t.ExternalID),
+		Name:          r.Text("contact.name", t.Name),
+		Organisations: organisations(r, t.Organisations),
+	}
+}
+
+func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
+	const field = "contact.organisations"
+	var converted []event.Organisation
+	for element := range r.Elements(field, v) {
+		converted = append(converted, convertOrganisation(r, field, element))
+	}
+	return converted
+}
+
+func subscribedOrganisation(r *vendors.Reader, v payload.Value) *event.Organisation {
+	converted := convertOrganisation(r, "subscription.organisation", v)
+	return &converted
+}
+
+func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organisation {
+	o := vendors.Object[organisation](r, field, v)
+	return event.Organisation{
+		ID:         r.Text(field+".id", o.ID),
+		ExternalID: r.Text(field+".external_id", o.ExternalID),
+		Name:       r.Text(field+".name", o.Name),
+		Type:       r.Text(field+".type", o.Type),
+	}
+}
+
+func agent(r *vendors.Reader, v payload.Value) *event.Agent {
+	u := vendors.Object[identified](r, "agent", v)
+	return &event.Agent{
+		ID:   r.Text("agent.id", u.ID),
+		Name: r.Text("agent.name", u.Name),
+	}
+}
+
+func campaign(r *vendors.Reader, v payload.Value) *event.Named {
+	c := vendors.Object[identified](r, "campaign", v)
+	return &event.Named{
+		ID:   r.Text("campaign.id", c.ID),
+		Name: r.Text("campaign.name", c.Name),
+	}
+}
+
+func media(r *vendors.Reader, t *textMessage) []event.Media {
+	return []event.Media{{
+		URL:  r.Text("message.media.url", t.MediaURL),
+		Type: r.Text("message.media.type", t.MediaType),
+	}}
+}
+
+func survey(r *vendors.Reader, v payload.Value) []event.Answer {
+	var converted []event.Answer
+	for element := range r.Elements("survey", v) {
+		a := payload.Bind[response](element)
+		question := vendors.Object[choice](r, "survey.question", a.Question)
+		answer := vendors.Object[choice](r, "survey.answer", a.Answer)
+		converted = append(converted, event.Answer{
+			ID:         r.Text("survey.id", a.ID),
+			QuestionID: r.Text("survey.question_id", question.ID),
+			Question:   r.Text("survey.question", question.Text),
+			AnswerID:   r.Text("survey.answer_id", answer.ID),
+			Answer:     r.Text("survey.answer", answer.Text),
+			AnsweredAt: r.Time("survey.answered_at", a.CreatedAt),
+		})
+	}
+	return converted
+}

@@ -1,0 +1,199 @@
+// Package oneroute decodes the webhooks of OneRoute: messages of any channel that
+// the vendor's inbox has. Every payload names its native event.
+//
+// https://docs.oneroute.io/docs/receiving-events-webhooks
+package oneroute
+
+import (
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+func init() {
+	vendors.Register(vendors.Vendor{
+		Name:  "oneroute",
+		Title: "OneRoute",
+		Page:  "https://docs.oneroute.io/docs/receiving-events-webhooks",
+		Setup: "Settings > Webhook URL, or a channel's own: `/oneroute`.",
+		Events: []vendors.NativeEvent{
+			{Name: "newMessage", Types: []string{event.MessageReceived, event.MessageSent, "oneroute.new_message"}, Convert: newMessage},
+		},
+		Named:   named,
+		Other:   other,
+		Secrets: []string{"credentials", "webhookUrl"},
+	})
+}
+
+func named(p payload.Value) string {
+	name, _ := p.Get("event").Scalar()
+	return name
+}
+
+// native data structures
+
+type webhook struct {
+	Message      payload.Value `json:"message"`
+	Conversation payload.Value `json:"conversation"`
+}
+
+type message struct {
+	Sender          payload.Value `json:"sender"`
+	ExternalID      payload.Value `json:"externalId"`
+	Content         payload.Value `json:"content"`
+	ContentType     payload.Value `json:"contentType"` // TEXT, IMAGE, VIDEO, DOCUMENT, AUDIO
+	ImageURL        payload.Value `json:"imageUrl"`
+	VideoURL        payload.Value `json:"videoUrl"`
+	DocumentURL     payload.Value `json:"documentUrl"`
+	AudioURL        payload.Value `json:"audioUrl"`
+	QuotedMessageID payload.Value `json:"quoted_message_id"`
+	ConversationID  payload.Value `json:"conversation_id"`
+}
+
+type sender struct {
+	Name     payload.Value `json:"name"`
+	AuthUser payload.Value `json:"authUser"` // false: the customer; true: an agent or the API
+}
+
+type conversation struct {
+	ID            payload.Value `json:"id"`
+	Subject       payload.Value `json:"subject"`
+	Customer      payload.Value `json:"customer"`
+	LastMessageAt payload.Value `json:"lastMessageAt"`
+	Status        payload.Value `json:"status"`
+	CreatedAt     payload.Value `json:"createdAt"`
+	Channel       payload.Value `json:"Channel"`
+}
+
+type customer struct {
+	ID    payload.Value `json:"id"`
+	Name  payload.Value `json:"name"`
+	Email payload.Value `json:"email"`
+	Phone payload.Value `json:"phone"`
+}
+
+type channel struct {
+	Medium payload.Value `json:"medium"`
+}
+
+// native data structure conversion
+
+func newMessage(in *vendors.Input) []vendors.Draft {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	m := vendors.Object[message](r, "message", w.Message)
+	s := vendors.Object[sender](r, "message.sender", m.Sender)
+	c := vendors.Object[conversation](r, "conversation", w.Conversation)
+	lastMessageAt := r.Time("conversation.last_message_at", c.LastMessageAt)
+	draft := vendors.Draft{
+		ID:      identity(&m, &s, &c),
+		Subject: subject(&m, &c),
+		Time:    lastMessageAt, // the nearest to the message's own, which is not sent
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Channel: medium(r, c.Channel),
+			Contact: contact(r, c.Customer),
+			Message: &event.Message{
+				ID:             r.Text("message.id", m.ExternalID),
+				Text:           r.Text("message.text", m.Content),
+				ContentType:    r.Text("message.content_type", m.ContentType),
+				Media:          media(r, &m),
+				ReplyToID:      r.Text("message.reply_to_id", m.QuotedMessageID),
+				ConversationID: r.Text("message.conversation_id", m.ConversationID),
+			},
+			Conversation: &event.Conversation{
+				ID:            r.Text("conversation.id", c.ID),
+				Subject:       r.Text("conversation.subject", c.Subject),
+				Status:        r.Text("conversation.status", c.Status),
+				CreatedAt:     r.Time("conversation.created_at", c.CreatedAt),
+				LastMessageAt: lastMessageAt,
+			},
+		},
+	}
+	switch r.Bool("direction", s.AuthUser) {
+	case event.False:
+		draft.Type = event.MessageReceived
+		draft.Data.Direction = event.Inbound
+		if c.Customer.Absent() {
+			draft.Data.Contact = &event.Contact{Name: r.Text("contact.name", s.Name)}
+		}
+	case event.True:
+		draft.Type = event.MessageSent
+		draft.Data.Direction = event.Outbound
+		draft.Data.Agent = &event.Agent{Name: r.Text("agent.name", s.Name)}
+	}
+	return []vendors.Draft{draft}
+}
+
+// identity is the message's id, which is not always there, else what makes the
+// message.
+func identity(m *message, s *sender, c *conversation) vendors.Identity {
+	if !m.ExternalID.Absent() {
+		return vendors.Natural(m.ExternalID)
+	}
+	return vendors.Content(m.ConversationID, c.LastMessageAt, s.AuthUser, m.ContentType, m.Content, m.ImageURL, m.VideoURL, m.DocumentURL, m.AudioURL)
+}
+
+func subject(m *message, c *conversation) string {
+	if id, ok := m.ExternalID.Scalar(); ok && id != "" {
+		return vendors.Subject("message", id)
+	}
+	id, _ := c.ID.Scalar()
+	return vendors.Subject("conversation", id)
+}
+
+// other converts what no rule fits.
+func other(in *vendors.Input) vendors.Draft {
+	return vendors.Draft{
+		ID:     vendors.Content(),
+		Person: personOf(in),
+		Issues: in.Read(),
+	}
+}
+
+func personOf(in *vendors.Input) string {
+	id, _ := in.Payload.Get("conversation").Get("id").Scalar()
+	return id
+}
+
+func contact(r *vendors.Reader, v payload.Value) *event.Contact {
+	c := vendors.Object[customer](r, "contact", v)
+	return &event.Contact{
+		ID:    r.Text("contact.id", c.ID),
+		Name:  r.Text("contact.name", c.Name),
+		Phone: r.Phone("contact.phone", c.Phone),
+		Email: r.Text("contact.email", c.Email),
+	}
+}
+
+func media(r *vendors.Reader, m *message) []event.Media {
+	var converted []event.Media
+	for _, attachment := range []struct {
+		kind string
+		url  payload.Value
+	}{{"image", m.ImageURL}, {"video", m.VideoURL}, {"document", m.DocumentURL}, {"audio", m.AudioURL}} {
+		if url := r.Text("message.media.url", attachment.url); url != "" {
+			converted = append(converted, event.Media{URL: url, Type: attachment.kind})
+		}
+	}
+	return converted
+}
+
+func medium(r *vendors.Reader, v payload.Value) event.Channel {
+	c := vendors.Object[channel](r, "channel", v)
+	switch r.Text("channel", c.Medium) {
+	case "":
+		return ""
+	case "WHATSAPP":
+		return event.WhatsApp
+	case "SMS":
+		return event.SMS
+	case "EMAIL":
+		return event.Mail
+	case "LIVECHAT":
+		return event.Chat
+	case "INSTAGRAM", "FACEBOOK", "TWITTER":
+		return event.Social
+	}
+	return event.Other
+}

@@ -1,0 +1,210 @@
+package vendors
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+// Reader reads the fields of one event by their meaning: true and "true", 13 and
+// "13" are the same. A value that cannot be read is left out, and an issue names
+// the field. Where a method takes several values, the first that can be read
+// counts.
+type Reader struct {
+	northAmerican bool
+	issues        []event.Issue
+}
+
+func (r *Reader) issue(field string, reason event.Reason) {
+	if issue := (event.Issue{Field: field, Reason: reason}); !slices.Contains(r.issues, issue) {
+		r.issues = append(r.issues, issue)
+	}
+}
+
+// with returns the reader with an issue put before its own.
+func (r *Reader) with(issue event.Issue) *Reader {
+	if r == nil {
+		r = &Reader{}
+	}
+	r.issues = slices.Insert(r.issues, 0, issue)
+	return r
+}
+
+// Contradict notes that what the route declared does not fit the payload.
+func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
+
+// read returns the first scalar that parse takes. The reason is the issue of a
+// scalar that it does not take.
+func read[T ~string](r *Reader, field string, reason event.Reason, parse func(string) (T, bool), values []payload.Value) T {
+	var failed event.Reason
+	for _, v := range values {
+		if v.Absent() {
+			continue
+		}
+		why := event.WrongType
+		if s, ok := v.Scalar(); ok {
+			if t, ok := parse(s); ok {
+				return t
+			}
+			why = reason
+		}
+		if failed == "" {
+			failed = why
+		}
+	}
+	if failed != "" {
+		r.issue(field, failed)
+	}
+	return ""
+}
+
+// Text reads a scalar as text.
+func (r *Reader) Text(field string, values ...payload.Value) string {
+	return read(r, field, event.WrongType, func(s string) (string, bool) { return s, true }, values)
+}
+
+// Number reads a number.
+func (r *Reader) Number(field string, values ...payload.Value) event.Number {
+	return read(r, field, event.NotANumber, event.ParseNumber, values)
+}
+
+// Decimal reads money or a score, as sent.
+func (r *Reader) Decimal(field string, values ...payload.Value) string {
+	return string(r.Number(field, values...))
+}
+
+// Time reads a time with a zone.
+func (r *Reader) Time(field string, values ...payload.Value) string {
+	return read(r, field, event.NotATime, event.ParseTime, values)
+}
+
+// Phone reads a phone number.
+func (r *Reader) Phone(field string, values ...payload.Value) string {
+	return read(r, field, event.NotAPhone, func(s string) (string, bool) { return event.ParsePhone(s, r.northAmerican) }, values)
+}
+
+// PhoneOrShortCode reads what a message is from or to.
+func (r *Reader) PhoneOrShortCode(field string, values ...payload.Value) string {
+	return read(r, field, event.NotAPhone, func(s string) (string, bool) {
+		if code, ok := event.ParseShortCode(s); ok {
+			return code, true
+		}
+		return event.ParsePhone(s, r.northAmerican)
+	}, values)
+}
+
+// Direction reads inbound or outbound.
+func (r *Reader) Direction(field string, values ...payload.Value) event.Direction {
+	return read(r, field, event.WrongType, func(s string) (event.Direction, bool) {
+		d := event.Direction(s)
+		return d, d == event.Inbound || d == event.Outbound
+	}, values)
+}
+
+// Bool reads a boolean.
+func (r *Reader) Bool(field string, v payload.Value) event.Bool {
+	switch read(r, field, event.NotABoolean, func(s string) (string, bool) { return s, s == "true" || s == "false" }, []payload.Value{v}) {
+	case "true":
+		return event.True
+	case "false":
+		return event.False
+	}
+	return 0
+}
+
+// Texts reads an array of scalars; a scalar stands for an array of one.
+func (r *Reader) Texts(field string, v payload.Value) []string {
+	if v.Absent() {
+		return nil
+	}
+	if v.Kind() != payload.Array {
+		if text := r.Text(field, v); text != "" {
+			return []string{text}
+		}
+		return nil
+	}
+	var texts []string
+	for element := range v.Elements() {
+		if text := r.Text(field, element); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// Pairs reads an open map. The value of a pair is a string, JSON text where it
+// was no scalar, and "" where it was null. Of a name that stands there twice the
+// last value counts.
+func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
+	var pairs []event.Pair
+	index := map[string]int{}
+	for name, member := range r.members(field, v) {
+		value, ok := member.Scalar()
+		if !ok && member.Kind() != payload.Null {
+			value = member.Text()
+		}
+		if i, ok := index[name]; ok {
+			pairs[i].Value = value
+			continue
+		}
+		index[name] = len(pairs)
+		pairs = append(pairs, event.Pair{Name: name, Value: value})
+	}
+	return pairs
+}
+
+// Objects yields the members of an open map that are objects, each name once.
+func (r *Reader) Objects(field string, v payload.Value) iter.Seq2[string, payload.Value] {
+	return func(yield func(string, payload.Value) bool) {
+		var names []string
+		objects := map[string]payload.Value{}
+		for name, member := range r.members(field, v) {
+			if _, ok := objects[name]; !ok {
+				names = append(names, name)
+			}
+			objects[name] = member
+		}
+		for _, name := range names {
+			if object := r.object(field, objects[name]); object.Kind() == payload.Object && !yield(name, object) {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) members(field string, v payload.Value) iter.Seq2[string, payload.Value] {
+	return r.object(field, v).Members()
+}
+
+// Elements yields the objects of an array.
+func (r *Reader) Elements(field string, v payload.Value) iter.Seq[payload.Value] {
+	if !v.Absent() && v.Kind() != payload.Array {
+		r.issue(field, event.WrongType)
+	}
+	return func(yield func(payload.Value) bool) {
+		for element := range v.Elements() {
+			if object := r.object(field, element); object.Kind() == payload.Object && !yield(object) {
+				return
+			}
+		}
+	}
+}
+
+// object returns the value if it is an object with members, else a missing one.
+func (r *Reader) object(field string, v payload.Value) payload.Value {
+	if v.Absent() {
+		return payload.Value{}
+	}
+	if v.Kind() != payload.Object {
+		r.issue(field, event.WrongType)
+		return payload.Value{}
+	}
+	return v
+}
+
+// Object reads a native structure within another.
+func Object[T any](r *Reader, field string, v payload.Value) T {
+	return payload.Bind[T](r.object(field, v))
+}

@@ -1,0 +1,172 @@
+// Package supersend decodes the webhooks of SuperSend: what a contact did with an
+// outreach e-mail, and what became of the contact. Every payload names its native
+// event; the rest of it is a snapshot of the contact.
+//
+// https://docs.supersend.io/docs/webhooks
+package supersend
+
+import (
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+func init() {
+	vendors.Register(vendors.Vendor{
+		Name:  "supersend",
+		Title: "SuperSend",
+		Page:  "https://docs.supersend.io/docs/webhooks",
+		Setup: "Integrations > Webhook > Webhook URL: `/supersend`.",
+		Events: []vendors.NativeEvent{
+			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
+			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},
+			{Name: "click", Types: []string{event.EmailClicked, "supersend.click"}, Convert: email(event.EmailClicked, event.Outbound)},
+			{Name: "finished", Types: []string{event.ContactFinished}, Convert: contactChanged(event.ContactFinished)},
+			{Name: "interest", Types: []string{event.ContactInterestChanged}, Convert: interestChanged},
+			{Name: "open", Types: []string{event.EmailOpened, "supersend.open"}, Convert: email(event.EmailOpened, event.Outbound)},
+			{Name: "reply", Types: []string{event.EmailReplied, "supersend.reply"}, Convert: email(event.EmailReplied, event.Inbound)},
+			{Name: "sent", Types: []string{event.EmailSent, "supersend.sent"}, Convert: email(event.EmailSent, event.Outbound)},
+			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: contactChanged(event.ContactUnsubscribed)},
+		},
+		Named: named,
+		Other: other,
+	})
+}
+
+func named(p payload.Value) string {
+	name, _ := p.Get("type").Scalar()
+	return name
+}
+
+// native data structures
+
+type webhook struct {
+	Type       payload.Value `json:"type"`
+	CampaignID payload.Value `json:"CampaignId"` // contact has one too, which may differ: this one holds
+	Contact    payload.Value `json:"contact"`
+}
+
+// contact is a snapshot. Its booleans (opened, clicked, replied, ...) are
+// cumulative and say nothing of this event.
+type contact struct {
+	ID          payload.Value `json:"id"`
+	FirstName   payload.Value `json:"first_name"`
+	LastName    payload.Value `json:"last_name"`
+	Email       payload.Value `json:"email"`
+	Title       payload.Value `json:"title"`
+	Phone       payload.Value `json:"phone"`
+	CompanyName payload.Value `json:"company_name"`
+	State       payload.Value `json:"state"`
+	Country     payload.Value `json:"country"`
+	Custom      payload.Value `json:"custom"` // null, or an open map
+	Interest    payload.Value `json:"interest"`
+	Appointment payload.Value `json:"appointment"`
+	UpdatedAt   payload.Value `json:"updatedAt"`
+	OrgID       payload.Value `json:"OrgId"`
+	Sender      payload.Value `json:"Sender"`
+}
+
+type sender struct {
+	ID     payload.Value `json:"id"`
+	SendAs payload.Value `json:"send_as"`
+	Email  payload.Value `json:"email"`
+}
+
+// native data structure conversion
+
+// email returns the conversion of an event of an e-mail. A contact may be reached
+// by other means: only a sender with an address has sent an e-mail.
+func email(eventType string, direction event.Direction) func(*vendors.Input) []vendors.Draft {
+	return func(in *vendors.Input) []vendors.Draft {
+		draft, _ := convert(in)
+		if draft.Data.Agent.Email != "" {
+			draft.Type = eventType
+			draft.Data.Channel = event.Mail
+			draft.Data.Direction = direction
+		}
+		return []vendors.Draft{draft}
+	}
+}
+
+func contactChanged(eventType string) func(*vendors.Input) []vendors.Draft {
+	return func(in *vendors.Input) []vendors.Draft {
+		draft, _ := convert(in)
+		draft.Type = eventType
+		return []vendors.Draft{draft}
+	}
+}
+
+func interestChanged(in *vendors.Input) []vendors.Draft {
+	draft, c := convert(in, "interest")
+	draft.Type = event.ContactInterestChanged
+	draft.Data.Contact.Interest = draft.Issues.Text("contact.interest", c.Interest)
+	return []vendors.Draft{draft}
+}
+
+func appointmentChanged(in *vendors.Input) []vendors.Draft {
+	draft, c := convert(in, "appointment")
+	draft.Type = event.ContactAppointmentChanged
+	draft.Data.Contact.Appointment = draft.Issues.Bool("contact.appointment", c.Appointment)
+	return []vendors.Draft{draft}
+}
+
+// convert converts what every event has. The members of the contact that make
+// the event are parts of its identity.
+func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	c := vendors.Object[contact](r, "contact", w.Contact)
+	s := vendors.Object[sender](r, "agent", c.Sender)
+	identity := vendors.Content()
+	if !c.UpdatedAt.Absent() {
+		parts := []payload.Value{w.Type, w.CampaignID, c.ID, c.UpdatedAt}
+		for _, name := range changed {
+			parts = append(parts, w.Contact.Get(name))
+		}
+		identity = vendors.Content(parts...)
+	}
+	return vendors.Draft{
+		ID:      identity,
+		Subject: vendors.Subject("contact", personOf(in)),
+		Time:    r.Time("time", c.UpdatedAt), // the nearest to the event's own, which is not sent
+		Person:  personOf(in),
+		Issues:  r,
+		Data: event.Data{
+			Contact: &event.Contact{
+				ID:        r.Text("contact.id", c.ID),
+				FirstName: r.Text("contact.first_name", c.FirstName),
+				LastName:  r.Text("contact.last_name", c.LastName),
+				Phone:     r.Phone("contact.phone", c.Phone),
+				Email:     r.Text("contact.email", c.Email),
+				Title:     r.Text("contact.title", c.Title),
+				Company:   r.Text("contact.company", c.CompanyName),
+				Location: &event.Location{
+					Region:  r.Text("contact.location.region", c.State),
+					Country: r.Text("contact.location.country", c.Country),
+				},
+				Custom: r.Pairs("contact.custom", c.Custom),
+			},
+			Agent: &event.Agent{
+				ID:    r.Text("agent.id", s.ID),
+				Name:  r.Text("agent.name", s.SendAs),
+				Email: r.Text("agent.email", s.Email),
+			},
+			Account:  &event.Named{ID: r.Text("account.id", c.OrgID)},
+			Campaign: &event.Named{ID: r.Text("campaign.id", w.CampaignID)},
+		},
+	}, c
+}
+
+// other converts what no rule fits.
+func other(in *vendors.Input) vendors.Draft {
+	return vendors.Draft{
+		ID:      vendors.Content(),
+		Subject: vendors.Subject("contact", personOf(in)),
+		Person:  personOf(in),
+		Issues:  in.Read(),
+	}
+}
+
+func personOf(in *vendors.Input) string {
+	id, _ := in.Payload.Get("contact").Get("id").Scalar()
+	return id
+}

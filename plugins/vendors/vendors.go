@@ -1,0 +1,97 @@
+// Package vendors is what a vendor is, and the registry of all that are compiled
+// in. A vendor is one folder below this one: a decoder that registers itself, and
+// testdata with samples and goldens.
+package vendors
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+// Vendor is a sender of webhooks.
+type Vendor struct {
+	Name  string // as in source and partitionkey: callrail
+	Title string // as the vendor writes itself: CallRail
+	Page  string // URL of the vendor's own page on its webhooks
+	Setup string // how to point the vendor at a deployment, one sentence
+
+	Events []NativeEvent // sorted by name
+	Closed bool          // the vendor has no native events but these
+
+	// Named returns the native event that the payload itself names, "" if it
+	// names none. Nil where no payload of the vendor does.
+	Named func(payload.Value) string
+	// Shape guesses the native event from the payload's shape, "" if it is like
+	// none. Nil where there is no telling.
+	Shape func(payload.Value) string
+	// Other converts a payload of a native event that is not in Events, or of
+	// none. The draft has no type.
+	Other func(*Input) Draft
+
+	// Secrets are the keys that are removed from every payload, in any letter
+	// case and at any depth, before anything else looks at it.
+	Secrets []string
+	// NorthAmerican says that phones without a country code are of the North
+	// American plan.
+	NorthAmerican bool
+}
+
+// NativeEvent is what a vendor says has happened.
+type NativeEvent struct {
+	Name    string               // the vendor's own name
+	Types   []string             // what it gives: types of the catalogue, or vendor-scoped ones
+	Convert func(*Input) []Draft // at least one
+}
+
+// Native returns the native event of that name.
+func (v *Vendor) Native(name string) (NativeEvent, bool) {
+	i, ok := slices.BinarySearchFunc(v.Events, name, func(e NativeEvent, name string) int { return strings.Compare(e.Name, name) })
+	if !ok {
+		return NativeEvent{}, false
+	}
+	return v.Events[i], true
+}
+
+var registry []*Vendor
+
+var vendorName = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
+
+// Register adds a vendor. It panics if the vendor is not whole: a distribution
+// with such a vendor must not start.
+func Register(v Vendor) {
+	mustHold(vendorName.MatchString(v.Name), "vendor %q: the name has to match %v", v.Name, vendorName)
+	_, taken := Get(v.Name)
+	mustHold(!taken, "vendor %s: registered twice", v.Name)
+	mustHold(v.Title != "" && v.Setup != "", "vendor %s: it has to have a title and a setup", v.Name)
+	mustHold(strings.HasPrefix(v.Page, "https://"), "vendor %s: the page has to be an https URL", v.Name)
+	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
+	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)
+	for i, e := range v.Events {
+		mustHold(e.Name != "" && e.Convert != nil && len(e.Types) > 0, "vendor %s: native event %q has to have a name, types and a conversion", v.Name, e.Name)
+		mustHold(i == 0 || v.Events[i-1].Name < e.Name, "vendor %s: native event %s has to stand in its order", v.Name, e.Name)
+	}
+	registry = append(registry, &v)
+	slices.SortFunc(registry, func(a, b *Vendor) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func mustHold(ok bool, format string, args ...any) {
+	if !ok {
+		panic("registering " + fmt.Sprintf(format, args...))
+	}
+}
+
+// All returns the vendors, sorted by name.
+func All() []*Vendor { return slices.Clone(registry) }
+
+// Get returns the vendor of that name.
+func Get(name string) (*Vendor, bool) {
+	i, ok := slices.BinarySearchFunc(registry, name, func(v *Vendor, name string) int { return strings.Compare(v.Name, name) })
+	if !ok {
+		return nil, false
+	}
+	return registry[i], true
+}
