@@ -1,0 +1,144 @@
+// Package tests holds every vendor of the registry to the promises of the
+// project, with the samples in the vendors' testdata: a vendor and a sample are
+// found by being there.
+package tests
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+
+	_ "github.com/hookswitch/hookswitch/plugins"
+)
+
+// undeclared is the folder of samples whose route names no native event.
+const undeclared = "undeclared"
+
+// contentTypes are what a sample's ending says of it.
+var contentTypes = map[string]string{
+	".json": "application/json",
+	".form": "application/x-www-form-urlencoded",
+	".body": "", // a sender that says nothing
+}
+
+// sample is a recorded body: testdata/<declared native event>/<case>.<ending>,
+// packed where the ending goes on with .gz.
+type sample struct {
+	path     string
+	vendor   *vendors.Vendor
+	delivery delivery.Delivery
+}
+
+func (s *sample) name() string {
+	return s.vendor.Name + "/" + filepath.Base(filepath.Dir(s.path)) + "/" + filepath.Base(s.path)
+}
+
+func (s *sample) packed() bool { return strings.HasSuffix(s.path, ".gz") }
+
+func samplesOf(t testing.TB, v *vendors.Vendor) []sample {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("..", "plugins", "vendors", v.Name, "testdata", "*", "*"))
+	require.NoError(t, err)
+	var samples []sample
+	for _, path := range paths {
+		if strings.HasSuffix(path, golden) {
+			continue
+		}
+		contentType, ok := contentTypes[filepath.Ext(strings.TrimSuffix(path, ".gz"))]
+		require.True(t, ok, "%s: a sample ends in .json, .form or .body, .gz behind it if it is packed", path)
+		declared := filepath.Base(filepath.Dir(path))
+		if declared == undeclared {
+			declared = ""
+		}
+		samples = append(samples, sample{path, v, delivery.Delivery{
+			Vendor: v.Name, Event: declared, ContentType: contentType, Body: read(t, path),
+		}})
+	}
+	require.NotEmpty(t, samples, "%s: expected samples in plugins/vendors/%s/testdata/<native event>/", v.Name, v.Name)
+	return samples
+}
+
+func allSamples(t testing.TB) (all []sample) {
+	t.Helper()
+	for _, v := range vendors.All() {
+		all = append(all, samplesOf(t, v)...)
+	}
+	return all
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	body, err := os.ReadFile(path)
+	require.NoError(t, err)
+	if strings.HasSuffix(path, ".gz") {
+		r, err := gzip.NewReader(bytes.NewReader(body))
+		require.NoError(t, err)
+		body, err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+	return body
+}
+
+// decode is the decoder alone, without the engine.
+func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err error) {
+	document, err := v.Payload(d)
+	if err != nil {
+		return nil, err
+	}
+	err = v.Decode(d, document, func(e *event.Event) error {
+		events = append(events, e)
+		return nil
+	})
+	return events, err
+}
+
+// again decodes an event's raw in the context that the event records.
+func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
+	t.Helper()
+	_, account, _ := strings.Cut(strings.TrimPrefix(e.Source, "/"), "/")
+	events, err := decode(v, &delivery.Delivery{Vendor: v.Name, Account: account, Event: e.VendorEvent, Body: []byte(e.Data.Raw)})
+	require.NoError(t, err, "raw: %s", e.Data.Raw)
+	require.Len(t, events, 1, "raw: %s", e.Data.Raw)
+	return events[0]
+}
+
+// comparable is the JSON of an event without what decoding it again cannot give:
+// what the door stamped, how the native event was known, and that a route
+// declared another native event than the payload names, which only the delivery
+// knows.
+func comparable(e *event.Event) string {
+	c := *e
+	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
+	if e.EventBasis == event.Payload {
+		c.Data.Issues = nil
+		for _, issue := range e.Data.Issues {
+			if issue != (event.Issue{Field: "vendorevent", Reason: event.Contradiction}) {
+				c.Data.Issues = append(c.Data.Issues, issue)
+			}
+		}
+	}
+	return string(c.AppendJSON(nil))
+}
+
+// unmarshal keeps the text of numbers.
+func unmarshal(t testing.TB, text []byte) any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	require.NoError(t, d.Decode(&v), "%s", text)
+	return v
+}
