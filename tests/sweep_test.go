@@ -1,0 +1,161 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/Jeffail/gabs/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+// swept are what every node of every sample becomes in turn, beside missing.
+var swept = map[string]any{
+	"null": nil, "empty string": "", "zero": json.Number("0"), "false": false, "true": true, "text": "x",
+	"huge number": json.Number("99999999999999999999999999"), "huge exponent": json.Number("1e999"),
+	"empty array": []any{}, "empty object": map[string]any{}, "array": []any{nil, "x", []any{}}, "object": map[string]any{"x": nil},
+}
+
+// TestSweep makes every node of every sample another value in turn. Whatever a
+// vendor sends, nothing panics, a JSON object gives at least one event, nothing
+// of it is lost, and every event decodes again from its raw.
+func TestSweep(t *testing.T) {
+	for _, s := range allSamples(t) {
+		if s.packed() {
+			continue // its nodes are those of smaller samples, thousands of times
+		}
+		document, err := s.vendor.Payload(&s.delivery)
+		if err != nil || strings.Count(document.Text(), ":") > 1000 {
+			continue
+		}
+		t.Run(s.name(), func(t *testing.T) {
+			t.Parallel()
+			text := []byte(document.Text())
+			sweep(t, s, document.Text())
+			for _, path := range paths(nil, parse(t, text).Data()) {
+				for name, value := range swept {
+					if len(path) >= payload.MaxDepth-1 && (name == "array" || name == "object") {
+						continue // which would be too deep
+					}
+					c := parse(t, text)
+					if _, err := c.Set(value, path...); err == nil {
+						sweep(t, s, c.EncodeJSON())
+					}
+				}
+				if c := parse(t, text); c.Delete(path...) == nil {
+					sweep(t, s, c.EncodeJSON())
+				}
+			}
+		})
+	}
+}
+
+func parse(t testing.TB, text []byte) *gabs.Container {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	c, err := gabs.ParseJSONDecoder(d)
+	require.NoError(t, err)
+	return c
+}
+
+// paths returns where every node below a value stands.
+func paths(prefix []string, v any) (all [][]string) {
+	below := func(name string, v any) {
+		path := append(prefix[:len(prefix):len(prefix)], name)
+		all = append(append(all, path), paths(path, v)...)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			below(name, member)
+		}
+	case []any:
+		for i, element := range v {
+			below(strconv.Itoa(i), element)
+		}
+	}
+	return all
+}
+
+func sweep[T string | []byte](t testing.TB, s sample, body T) {
+	t.Helper()
+	d := delivery.Delivery{Vendor: s.vendor.Name, Account: "main", Event: s.delivery.Event, Body: []byte(body)}
+	requireEvents(t, s.vendor, &d)
+}
+
+// requireEvents holds what a body that is a JSON object gives to the promises.
+func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
+	t.Helper()
+	events, err := decode(v, d)
+	require.NoError(t, err, "%s", d.Body)
+	require.NotEmpty(t, events, "%s", d.Body)
+	requireNothingLost(t, v, d, events)
+	for _, e := range events {
+		if got, want := comparable(again(t, v, e)), comparable(e); got != want {
+			require.Equal(t, want, got, "raw does not decode to the same event")
+		}
+		require.Regexp(t, `^[0-9a-f]{32}$`, e.ID)
+		require.True(t, strings.HasPrefix(e.PartitionKey, v.Name+"/"))
+		require.True(t, json.Valid(e.AppendJSON(nil)), "%s", e.AppendJSON(nil))
+		for name, attribute := range map[string]string{"subject": e.Subject, "vendorevent": e.VendorEvent, "partitionkey": e.PartitionKey, "type": e.Type} {
+			require.Equal(t, vendors.Clean(attribute, 400), attribute, name)
+		}
+		if event.Schema(e.Type) == "vendor" {
+			require.True(t, strings.HasPrefix(e.Type, v.Name+"."), e.Type)
+		}
+	}
+}
+
+// requireNothingLost finds everything that was sent in a raw, but for secrets.
+func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
+	t.Helper()
+	document, err := v.Payload(d)
+	require.NoError(t, err)
+	if len(events) == 1 {
+		require.True(t, string(events[0].Data.Raw) == document.Text(), "raw: %s\nsent: %s", events[0].Data.Raw, d.Body)
+	}
+	kept := map[string]int{}
+	for _, e := range events {
+		for leaf, n := range leaves(unmarshal(t, []byte(e.Data.Raw))) {
+			kept[leaf] = max(kept[leaf], 0) + n
+		}
+	}
+	for leaf, n := range leaves(unmarshal(t, []byte(document.Text()))) {
+		if kept[leaf] < n {
+			require.Fail(t, "lost "+leaf, "%d of %d are kept of %s", kept[leaf], n, document.Text())
+		}
+	}
+}
+
+// leaves counts the names and scalars within a value. A null says nothing.
+func leaves(v any) map[string]int {
+	counts := map[string]int{}
+	var count func(v any)
+	count = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for name, member := range v {
+				counts["name "+name]++
+				count(member)
+			}
+		case []any:
+			for _, element := range v {
+				count(element)
+			}
+		case nil:
+		default:
+			counts[fmt.Sprintf("%T %v", v, v)]++
+		}
+	}
+	count(v)
+	return counts
+}
