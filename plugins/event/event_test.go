@@ -1,0 +1,171 @@
+package event_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/event"
+)
+
+// The writer is held to the json tags: it writes every field, under its name and
+// in its order.
+func TestAppendJSON(t *testing.T) {
+	var e event.Event
+	fill(reflect.ValueOf(&e).Elem())
+	want, err := json.Marshal(e)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(e.AppendJSON(nil)))
+
+	var read event.Event
+	require.NoError(t, json.Unmarshal(want, &read))
+	require.Empty(t, cmp.Diff(e, read))
+}
+
+// fill sets every field within v.
+func fill(v reflect.Value) {
+	switch v.Interface().(type) {
+	case event.Number:
+		v.SetString("12.50")
+		return
+	case event.Raw:
+		v.SetString(`{"a":[1.0]}`)
+		return
+	case event.Bool:
+		v.SetUint(uint64(event.False))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0))
+		fill(v.Index(1))
+	case reflect.String:
+		v.SetString("\"é\" \\ 😀")
+	}
+}
+
+func TestAppendJSONLeavesOutWhatIsAbsent(t *testing.T) {
+	e := event.Event{ID: "1", Data: event.Data{
+		Contact:      &event.Contact{Location: &event.Location{}, Organisations: []event.Organisation{{}}},
+		Call:         &event.Call{Answered: event.False, PriorCalls: "0"},
+		Message:      &event.Message{Media: []event.Media{{}, {URL: "u"}, {}}},
+		Subscription: &event.Subscription{Organisation: &event.Organisation{}},
+		Form:         &event.Form{Fields: []event.Pair{{}}},
+		Raw:          "{}",
+	}}
+	require.Equal(t, `{"id":"1","data":{"call":{"answered":false,"prior_calls":0},"message":{"media":[{"url":"u"}]},"form":{"fields":[{"name":"","value":""}]},"raw":{}}}`, string(e.AppendJSON(nil)))
+	require.Equal(t, `[{"id":"1"`, string(e.AppendJSON([]byte("[")))[:len(`[{"id":"1"`)], "it appends")
+}
+
+func TestParseTime(t *testing.T) {
+	for in, want := range map[string]string{
+		"2026-03-02T09:11:55.402-05:00":  "2026-03-02T14:11:55.402Z",
+		"2026-03-02T09:11:55Z":           "2026-03-02T09:11:55Z",
+		"2026-03-02t09:11:55z":           "2026-03-02T09:11:55Z",
+		"2026-03-02 09:11:55+0530":       "2026-03-02T03:41:55Z",
+		"2026-03-02T09:11:55.100000000Z": "2026-03-02T09:11:55.100000000Z",
+		"2026-12-31T23:30:00.9-01:00":    "2027-01-01T00:30:00.9Z",
+		"2024-02-29T00:00:00+00:00":      "2024-02-29T00:00:00Z",
+		"0000-01-01T00:00:00-01:00":      "0000-01-01T01:00:00Z",
+		"2026-03-02T09:11:55":            "",
+		"2026-03-02T09:11:55.402":        "",
+		"2026-03-02T09:11:55.Z":          "",
+		"2026-03-02T09:11:55.1.2Z":       "",
+		"2026-03-02T09:11:55,1Z":         "",
+		"2026-03-02":                     "",
+		"2026-02-29T00:00:00Z":           "",
+		"2026-03-02T24:00:00Z":           "",
+		"2026-03-02T23:59:60Z":           "",
+		"2026-03-02T9:11:55Z":            "",
+		"2026-03-02T09:11:55+5:00":       "",
+		"2026-03-02T09:11:55+24:00":      "",
+		"2026-03-02T09:11:55 UTC":        "",
+		"0000-01-01T00:00:00+01:00":      "",
+		"9999-12-31T23:30:00-01:00":      "",
+		"03/02/2026 11:00 AM":            "",
+		"1679412086":                     "",
+		"":                               "",
+	} {
+		got, ok := event.ParseTime(in)
+		require.Equal(t, want, got, in)
+		require.Equal(t, want != "", ok, in)
+	}
+}
+
+func TestParsePhone(t *testing.T) {
+	for _, test := range []struct{ in, northAmerican, elsewhere string }{
+		{"+16145550117", "+16145550117", "+16145550117"},
+		{"+1 (614) 555-01.17", "+16145550117", "+16145550117"},
+		{"+4930901820", "+4930901820", "+4930901820"},
+		{"(614) 555-0117", "+16145550117", ""},
+		{"16145550117", "+16145550117", ""},
+		{"1145550117", "", ""},
+		{"6141550117", "", ""},
+		{"26145550117", "", ""},
+		{"+06145550117", "", ""},
+		{"+1234567", "", ""},
+		{"+12345678", "+12345678", "+12345678"},
+		{"+123456789012345", "+123456789012345", "+123456789012345"},
+		{"+1234567890123456", "", ""},
+		{"614555011７", "", ""},
+		{"\t6145550117", "", ""},
+		{"64600", "", ""},
+		{"Anonymous", "", ""},
+		{"+", "", ""},
+		{"", "", ""},
+	} {
+		got, _ := event.ParsePhone(test.in, true)
+		require.Equal(t, test.northAmerican, got, test.in)
+		got, _ = event.ParsePhone(test.in, false)
+		require.Equal(t, test.elsewhere, got, test.in)
+	}
+	for in, want := range map[string]bool{"911": true, "64600": true, "123456": true, "12": false, "1234567": false, "12a45": false, "": false} {
+		_, ok := event.ParseShortCode(in)
+		require.Equal(t, want, ok, in)
+	}
+}
+
+func TestParseNumber(t *testing.T) {
+	for _, in := range []string{"0", "13", "-1", "12.50", "1e3", "0.0001", "123456789012345678901234567890"} {
+		got, ok := event.ParseNumber(in)
+		require.True(t, ok, in)
+		require.Equal(t, event.Number(in), got)
+	}
+	for _, in := range []string{"", "013", "+1", " 1", "1 ", "1.", ".5", "1e999", "0x10", "NaN", "1,000", "-", "1 2", "true", "٣"} {
+		_, ok := event.ParseNumber(in)
+		require.False(t, ok, in)
+	}
+}
+
+func TestScoped(t *testing.T) {
+	for native, want := range map[string]string{
+		"newMessage":              "v.new_message",
+		"convert_assist_complete": "v.convert_assist_complete",
+		"call.started":            "v.call.started",
+		"a.b.c":                   "v.unrecognized",
+		"Call Tagged":             "v.unrecognized",
+		"unrecognized":            "v.unrecognized",
+		"":                        "v.unrecognized",
+		"ſent":                    "v.unrecognized",
+		"../../etc":               "v.unrecognized",
+		"URL":                     "v.url",
+		"x234567890123456789012345678901234567890123456789": "v.unrecognized",
+	} {
+		require.Equal(t, want, event.Scoped("v", native), native)
+	}
+	require.Equal(t, "call.completed", event.Schema(event.CallCompleted))
+	require.Equal(t, "vendor", event.Schema("v.call.completed"))
+	require.Equal(t, "urn:hookswitch:vendor:1", event.DataSchema("v.x"))
+	require.Equal(t, "urn:hookswitch:email.sent:1", event.DataSchema(event.EmailSent))
+}
