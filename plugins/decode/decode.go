@@ -61,9 +61,11 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 		Example(v.Events[0].Name).
 		Default(fromMeta(metaEvent))
 	if v.Closed {
-		fromEvent = fromEvent.LintRule(fmt.Sprintf(
-			`root = if this.type() == "string" && this != "" && !this.contains("${!") && !%s.contains(this) { [ "expected a native event of %s: %s, got " + this ] }`,
-			quoted(v), v.Title, strings.ReplaceAll(nativeEvents(v), "`", "")))
+		var names []string
+		for _, e := range v.Events {
+			names = append(names, e.Name)
+		}
+		fromEvent = fromEvent.LintRule(literal(`^(`+strings.Join(names, "|")+`)?$`, "a native event of "+v.Title+": "+strings.Join(names, ", ")))
 	}
 	return spec().
 		Summary("Decodes webhooks of "+v.Title+" into unified events.").
@@ -72,17 +74,23 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 		Example("Behind a route", "Deliveries of one native event, dead letters and events apart.", fmt.Sprintf(example, v.Name+"_decode: { event: "+v.Events[0].Name+" }"))
 }
 
+// literal returns a lint rule: a field without an interpolation has to match.
+func literal(pattern, expected string) string {
+	return fmt.Sprintf(`root = if !this.string().contains("${") && !this.string().re_match(%q) { [ %q + this.string() ] }`, pattern, "expected "+expected+", got ")
+}
+
 func webhookSpec() *service.ConfigSpec {
 	var names []string
 	for _, v := range vendors.All() {
-		names = append(names, "`"+v.Name+"`")
+		names = append(names, v.Name)
 	}
 	return spec().
 		Summary("Decodes webhooks of any vendor into unified events.").
 		Description(behaviour+"\n\nFor streams of several vendors, replays and consumers behind Kafka: the vendor is told by each message.").
 		Fields(append([]*service.ConfigField{
 			service.NewInterpolatedStringField(fieldVendor).
-				Description("Who sent the delivery: one of " + strings.Join(names, ", ") + ".").
+				Description("Who sent the delivery: one of `" + strings.Join(names, "`, `") + "`.").
+				LintRule(literal(`^(`+strings.Join(names, "|")+`)$`, "a vendor that is compiled in: "+strings.Join(names, ", "))).
 				Default(fromMeta(metaVendor)),
 			service.NewInterpolatedStringField(fieldEvent).
 				Description("The native event of the delivery, as the vendor names it. It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
@@ -121,6 +129,7 @@ func commonFields() []*service.ConfigField {
 		service.NewInterpolatedStringField(fieldAccount).
 			Description("Which account of the vendor the delivery is of: a label of your own, 1 to 64 of a to z, 0 to 9 and -. It stands in the source of events, so that two accounts never share ids.").
 			Example("main").
+			LintRule(literal(`^[a-z0-9-]{0,64}$`, "1 to 64 of a to z, 0 to 9 and -")).
 			Default(fromMeta(metaAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
 			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
@@ -148,14 +157,6 @@ func nativeEvents(v *vendors.Vendor) string {
 		names = append(names, "or another")
 	}
 	return strings.Join(names, ", ")
-}
-
-func quoted(v *vendors.Vendor) string {
-	var names []string
-	for _, e := range v.Events {
-		names = append(names, fmt.Sprintf("%q", e.Name))
-	}
-	return "[ " + strings.Join(names, ", ") + " ]"
 }
 
 // processor decodes deliveries of one vendor, or of the vendor that each message

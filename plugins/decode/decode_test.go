@@ -1,0 +1,185 @@
+package decode_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+
+	_ "github.com/hookswitch/hookswitch/plugins"
+)
+
+func process(t *testing.T, yaml string, msg *service.Message) service.MessageBatch {
+	t.Helper()
+	builder := service.NewResourceBuilder()
+	require.NoError(t, builder.AddProcessorYAML("label: decode\n"+yaml))
+	resources, stop, err := builder.Build()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, stop(context.WithoutCancel(t.Context()))) }()
+	var out service.MessageBatch
+	require.NoError(t, resources.AccessProcessor(t.Context(), "decode", func(p *service.ResourceProcessor) {
+		out, err = p.Process(t.Context(), msg)
+	}))
+	require.NoError(t, err)
+	return out
+}
+
+func message(body string, metadata ...string) *service.Message {
+	msg := service.NewMessage([]byte(body))
+	for i := 0; i < len(metadata); i += 2 {
+		msg.MetaSetMut(metadata[i], metadata[i+1])
+	}
+	return msg
+}
+
+func metadata(t *testing.T, msg *service.Message) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, msg.MetaWalk(func(key, value string) error {
+		all[key] = value
+		return nil
+	}))
+	return all
+}
+
+func attributes(t *testing.T, msg *service.Message) map[string]any {
+	t.Helper()
+	body, err := msg.AsBytes()
+	require.NoError(t, err)
+	var e map[string]any
+	require.NoError(t, json.Unmarshal(body, &e))
+	return e
+}
+
+const call = `{"resource_id":"CAL1","customer_phone_number":"+16145550117"}`
+
+func TestFields(t *testing.T) {
+	out := process(t, `webhook_decode: { vendor: callrail, event: '${! @route }', account: main }`, message(call, "route", "post_call", "Authorization", "x"))
+	require.Len(t, out, 1)
+	require.NoError(t, out[0].GetError())
+	e := attributes(t, out[0])
+	require.Equal(t, "/callrail/main", e["source"])
+	require.Equal(t, "call.completed", e["type"])
+	require.Equal(t, "callrail/main/+16145550117", e["partitionkey"])
+	require.NotContains(t, e, "recordedtime")
+	require.Equal(t, map[string]string{
+		"event_id": e["id"].(string), "event_type": "call.completed", "event_key": "callrail/main/+16145550117",
+		"event_vendor": "callrail", "event_schema": "call.completed", "content-type": "application/cloudevents+json; charset=UTF-8",
+	}, metadata(t, out[0]), "request metadata does not travel on")
+}
+
+func TestFieldsDefaultToMetadata(t *testing.T) {
+	out := process(t, `webhook_decode: {}`, message("resource_id=CAL1", "webhook_vendor", "callrail", "webhook_event", "post_call",
+		"webhook_account", "north", "webhook_content_type", "application/x-www-form-urlencoded"))
+	require.NoError(t, out[0].GetError())
+	require.Equal(t, "/callrail/north", attributes(t, out[0])["source"])
+	require.Equal(t, "call.completed", attributes(t, out[0])["type"])
+}
+
+func TestDeliveryWins(t *testing.T) {
+	received := time.Date(2026, 3, 2, 23, 30, 0, 120_000_000, time.FixedZone("", -3600))
+	ctx := delivery.NewContext(t.Context(), &delivery.Delivery{
+		ID: "d-1", ReceivedAt: received, Vendor: "callrail", Account: "south", Event: "pre_call", ContentType: "application/json",
+	})
+	for _, yaml := range []string{`webhook_decode: { vendor: movement, event: post_call, account: main }`, `callrail_decode: { event: post_call, account: main }`} {
+		out := process(t, yaml, message(call, "webhook_event", "post_call", "webhook_account", "north").WithContext(ctx))
+		require.NoError(t, out[0].GetError())
+		e := attributes(t, out[0])
+		require.Equal(t, "/callrail/south", e["source"])
+		require.Equal(t, "call.started", e["type"])
+		require.Equal(t, "2026-03-03T00:30:00.12Z", e["recordedtime"])
+		require.Equal(t, "d-1", e["deliveryid"])
+		require.Equal(t, "2026-03-03", metadata(t, out[0])["event_date"])
+		_, ok := delivery.FromContext(out[0].Context())
+		require.True(t, ok, "the delivery travels on")
+	}
+}
+
+func TestUndecodable(t *testing.T) {
+	report := `{"statuses":[],"messages":[{"id":1},{"id":2},{"id":3}]}`
+	tests := []struct{ name, yaml, body, reason, detail string }{
+		{"no JSON", `callrail_decode: {}`, `Service unavailable`, "malformed", "reading callrail body of 19 bytes"},
+		{"no object", `callrail_decode: {}`, `[]`, "malformed", "expected a JSON object, got an array"},
+		{"too many events", `mobiniti_decode: { max_events: 2 }`, report, "too_many_events", "expected at most 2 events"},
+		{"too large an event", `callrail_decode: { max_event_bytes: 200 }`, call, "event_too_large", "expected events of at most 200 bytes"},
+		{"no vendor", `webhook_decode: {}`, call, "misconfigured", `expected a vendor that is compiled in, got ""`},
+		{"unknown vendor", `webhook_decode: { vendor: '${! "x" + "y" }' }`, call, "misconfigured", `got "xy"`},
+		{"invalid account", `callrail_decode: { account: '${! "Main/" + "1" }' }`, call, "misconfigured", "reading account"},
+		{"failing interpolation", `callrail_decode: { event: '${! json("a.b").not_null() }' }`, call, "misconfigured", "reading field event"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			out := process(t, test.yaml, message(test.body, "kept", "as it was"))
+			require.Len(t, out, 1)
+			require.ErrorContains(t, out[0].GetError(), test.detail)
+			body, err := out[0].AsBytes()
+			require.NoError(t, err)
+			require.Equal(t, test.body, string(body), "it flows on unchanged")
+			meta := metadata(t, out[0])
+			require.Equal(t, test.reason, meta["decode_reason"])
+			require.Contains(t, meta["decode_detail"], test.detail)
+			require.Equal(t, "as it was", meta["kept"])
+		})
+	}
+	require.Len(t, process(t, `mobiniti_decode: { max_events: 3 }`, message(report)), 3, "as many as are allowed")
+}
+
+// What cannot become events keeps no secret either, if it can be parsed.
+func TestUndecodableKeepsNoSecret(t *testing.T) {
+	body := `{"event":"newMessage","conversation":{"Channel":{"credentials":{"token":"SECRET"},"webhookUrl":"https://SECRET.example"}}}`
+	for _, yaml := range []string{
+		`oneroute_decode: { max_event_bytes: 10 }`,
+		`oneroute_decode: { account: '${! "Main/" + "1" }' }`,
+		`webhook_decode: { vendor: oneroute, event: '${! json("a.b").not_null() }' }`,
+	} {
+		out := process(t, yaml, message(body))
+		require.Error(t, out[0].GetError())
+		text, err := out[0].AsBytes()
+		require.NoError(t, err)
+		require.Equal(t, `{"event":"newMessage","conversation":{"Channel":{}}}`, string(text))
+		require.NotContains(t, out[0].GetError().Error(), "SECRET")
+		require.NotContains(t, metadata(t, out[0])["decode_detail"], "SECRET")
+	}
+}
+
+func TestDetailIsBounded(t *testing.T) {
+	body := `{"` + strings.Repeat("k", 10_000) + `":{"` + strings.Repeat("l\t", 10_000)
+	out := process(t, `callrail_decode: {}`, message(body))
+	detail := metadata(t, out[0])["decode_detail"]
+	require.LessOrEqual(t, len(detail), 512)
+	require.NotContains(t, detail, "\t")
+}
+
+func TestEarlierFailureTravelsOn(t *testing.T) {
+	msg := message(call)
+	msg.SetError(errors.New("an earlier processor failed"))
+	out := process(t, `callrail_decode: {}`, msg)
+	require.ErrorContains(t, out[0].GetError(), "an earlier processor failed")
+}
+
+func TestConfigIsRefused(t *testing.T) {
+	for yaml, errContains := range map[string]string{
+		`webhook_decode: { vendor: nobody }`:        "expected a vendor that is compiled in",
+		`callrail_decode: { account: Main }`:        "expected 1 to 64 of a to z, 0 to 9 and -",
+		`callrail_decode: { max_events: 0 }`:        "expected at least 1",
+		`callrail_decode: { max_event_bytes: 0 }`:   "expected at least 1",
+		`mobiniti_decode: { event: keyword_added }`: "expected a native event of Mobiniti",
+		`callrail_decode: { vendor: callrail }`:     "field vendor not recognised",
+	} {
+		builder := service.NewResourceBuilder()
+		err := builder.AddProcessorYAML("label: decode\n" + yaml)
+		if err == nil {
+			_, _, err = builder.Build()
+		}
+		require.ErrorContains(t, err, errContains, yaml)
+	}
+}

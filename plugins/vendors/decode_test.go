@@ -1,0 +1,176 @@
+package vendors
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+func parse(t *testing.T, text string) payload.Value {
+	t.Helper()
+	v, err := payload.Parse([]byte(text))
+	require.NoError(t, err)
+	return v
+}
+
+// What ids are computed over is frozen within a major version.
+func TestIdentity(t *testing.T) {
+	p := parse(t, `{"b":"x\u00e9\n","n":1.50,"yes":true,"o":{"k":2,"j":[1]},"null":null,"empty":""}`)
+	canonical := `{\"b\":\"xé\\n\",\"empty\":\"\",\"n\":1.50,\"null\":null,\"o\":{\"j\":[1],\"k\":2},\"yes\":true}`
+	tests := []struct {
+		name   string
+		id     Identity
+		native string
+		over   string
+		basis  event.IDBasis
+	}{
+		{"a string's value", Natural(p.Get("b")), "e", `["1","/v/main","e","xé\n"]`, event.Natural},
+		{"the text of a number or boolean", Natural(p.Get("n"), p.Get("yes")), "e", `["1","/v/main","e","1.50","true"]`, event.Natural},
+		{"the canonical form of an object", Natural(p.Get("o")), "e", `["1","/v/main","e","{\"j\":[1],\"k\":2}"]`, event.Natural},
+		{"no native event", Natural(p.Get("n")), "", `["1","/v/main",null,"1.50"]`, event.Natural},
+		{"a natural part is null", Natural(p.Get("n"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"a natural part is empty", Natural(p.Get("n"), p.Get("empty")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"a natural part is missing", Natural(p.Get("gone")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"a part of a content is absent", Content(p.Get("n"), p.Get("gone"), p.Get("empty")), "e", `["1","/v/main","e","1.50",null,null]`, event.Content},
+		{"all parts of a content are absent", Content(p.Get("gone"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"the payload", Content(), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"nothing said", Identity{}, "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			id, basis := test.id.sum(&event.Event{Source: "/v/main", VendorEvent: test.native, Data: event.Data{Raw: event.Raw(p.Text())}}, p)
+			sum := sha256.Sum256([]byte(test.over))
+			require.Equal(t, hex.EncodeToString(sum[:16]), id, test.over)
+			require.Equal(t, test.basis, basis)
+		})
+	}
+}
+
+func TestIsForm(t *testing.T) {
+	tests := []struct {
+		contentType, body string
+		form              bool
+	}{
+		{"application/x-www-form-urlencoded", "a=1", true},
+		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1", true},
+		{"application/x-www-form-urlencoded", " {\"a\":1}", false},
+		{"application/x-www-form-urlencoded", "[1]", false},
+		{"application/x-www-form-urlencoded", "", true},
+		{"application/json", "a=1", false},
+		{"application/vnd.api+json; charset=utf-8", "a=1", false},
+		{"text/plain", "a=1", true},
+		{"text/plain", "some text", false},
+		{"", "a=1&b=2", true},
+		{"", "a%5Bb%5D=1", true},
+		{"", "{\"a=b\":1}", false},
+		{"", "\ufeff{\"a\":\"b=c\"}", false},
+		{"", "true", false},
+		{"", "12", false},
+		{"", "<a href=\"x\">", false},
+		{"", "", false},
+		{"; broken", "a=1", true},
+	}
+	for _, test := range tests {
+		require.Equal(t, test.form, isForm(&delivery.Delivery{ContentType: test.contentType, Body: []byte(test.body)}), "%q %q", test.contentType, test.body)
+	}
+}
+
+func TestClean(t *testing.T) {
+	require.Equal(t, "a b é", Clean("a\x00 \u0085b\n é\x7f", 100))
+	require.Equal(t, "ab", Clean("a\ufffe\ufdd0\U0001ffff\ufffdb", 100))
+	require.Equal(t, "ab", Clean("abé", 3), "a character is not cut")
+	require.Equal(t, "abé", Clean("abé", 4))
+}
+
+func TestReader(t *testing.T) {
+	r := &Reader{northAmerican: true}
+	v := parse(t, `{"n":13,"s":"13","t":"true","f":false,"o":{"a":1},"list":["a",2,null,[1]],"bad":"x","phone":"6145550117","code":"64600"}`)
+	require.Equal(t, "13", r.Text("text", v.Get("n")))
+	require.Equal(t, event.Number("13"), r.Number("number", v.Get("s")))
+	require.Equal(t, event.True, r.Bool("true", v.Get("t")))
+	require.Equal(t, event.False, r.Bool("false", v.Get("f")))
+	require.Equal(t, event.Bool(0), r.Bool("absent", v.Get("gone")))
+	require.Equal(t, "+16145550117", r.PhoneOrShortCode("phone", v.Get("phone")))
+	require.Equal(t, "64600", r.PhoneOrShortCode("code", v.Get("code")))
+	require.Equal(t, "13", r.Text("first", v.Get("gone"), v.Get("o"), v.Get("n")), "the first that can be read")
+	require.Empty(t, r.issues)
+
+	require.Empty(t, r.Text("text", v.Get("o")))
+	require.Empty(t, r.Number("number", v.Get("bad")))
+	require.Empty(t, r.Number("number", v.Get("bad")), "an issue is listed once")
+	require.Empty(t, r.Number("object", v.Get("o")))
+	require.Empty(t, r.Time("time", v.Get("n")))
+	require.Empty(t, r.Phone("phone", v.Get("code")))
+	require.Zero(t, r.Bool("boolean", v.Get("n")))
+	require.Equal(t, []string{"a", "2"}, r.Texts("list", v.Get("list")))
+	require.Equal(t, []event.Issue{
+		{Field: "text", Reason: event.WrongType},
+		{Field: "number", Reason: event.NotANumber},
+		{Field: "object", Reason: event.WrongType},
+		{Field: "time", Reason: event.NotATime},
+		{Field: "phone", Reason: event.NotAPhone},
+		{Field: "boolean", Reason: event.NotABoolean},
+		{Field: "list", Reason: event.WrongType},
+	}, r.issues)
+}
+
+func TestPairs(t *testing.T) {
+	r := &Reader{}
+	pairs := r.Pairs("custom", parse(t, `{"a":"x","b":1.50,"c":null,"d":[1, 2],"a":false,"":""}`))
+	require.Equal(t, []event.Pair{{Name: "a", Value: "false"}, {Name: "b", Value: "1.50"}, {Name: "c"}, {Name: "d", Value: "[1,2]"}, {}}, pairs)
+	require.Empty(t, r.Pairs("custom", parse(t, `[]`)))
+	require.Empty(t, r.issues)
+	require.Empty(t, r.Pairs("custom", parse(t, `[1]`)))
+	require.Equal(t, []event.Issue{{Field: "custom", Reason: event.WrongType}}, r.issues)
+}
+
+func TestRegisterRefuses(t *testing.T) {
+	convert := func(*Input) []Draft { return []Draft{{}} }
+	whole := func() Vendor {
+		return Vendor{
+			Name: "example", Title: "Example", Page: "https://example.com/webhooks", Setup: "Somewhere.",
+			Other:  func(*Input) Draft { return Draft{} },
+			Events: []NativeEvent{{Name: "a", Types: []string{"example.a"}, Convert: convert}, {Name: "b", Types: []string{"example.b"}, Convert: convert}},
+		}
+	}
+	for name, spoil := range map[string]func(*Vendor){
+		"name":       func(v *Vendor) { v.Name = "Example!" },
+		"title":      func(v *Vendor) { v.Title = "" },
+		"https URL":  func(v *Vendor) { v.Page = "http://example.com" },
+		"convert":    func(v *Vendor) { v.Other = nil },
+		"events":     func(v *Vendor) { v.Events = nil },
+		"conversion": func(v *Vendor) { v.Events[0].Convert = nil },
+		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
+	} {
+		v := whole()
+		spoil(&v)
+		requirePanic(t, name, func() { Register(v) })
+	}
+	require.Empty(t, All())
+	Register(whole())
+	defer func() { registry = nil }()
+	requirePanic(t, "twice", func() { Register(whole()) })
+	v, ok := Get("example")
+	require.True(t, ok)
+	_, ok = v.Native("b")
+	require.True(t, ok)
+	_, ok = v.Native("c")
+	require.False(t, ok)
+}
+
+func requirePanic(t *testing.T, contains string, do func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		said, _ := recover().(string)
+		require.True(t, strings.Contains(said, contains), "expected %q, got %q", contains, said)
+	}()
+	do()
+}
