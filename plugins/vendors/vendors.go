@@ -16,7 +16,7 @@ import (
 type Vendor struct {
 	Name  string // as in source and partitionkey: callrail
 	Title string // as the vendor writes itself: CallRail
-	Page  string // URL of the vendor's own page on its webhooks
+	Page  string // URL of the vendor's own page on its webhooks, or where it is found
 	Setup string // how to point the vendor at a deployment, one sentence
 
 	Events []NativeEvent // sorted by name

@@ -2,7 +2,7 @@
 // No payload names its native event; the route does, or its shape tells. Bodies
 // are JSON or forms.
 //
-// https://support.callrail.com/hc/en-us/articles/5711480204045-Webhooks
+// https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks
 package callrail
 
 import (
@@ -15,7 +15,7 @@ func init() {
 	vendors.Register(vendors.Vendor{
 		Name:  "callrail",
 		Title: "CallRail",
-		Page:  "https://support.callrail.com/hc/en-us/articles/5711480204045-Webhooks",
+		Page:  "https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks",
 		Setup: "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
 		Events: []vendors.NativeEvent{
 			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: in(calls, callModified)},

@@ -2,7 +2,7 @@
 // and of the contacts. No payload names its native event; the route does, or its
 // shape tells.
 //
-// https://help.mobiniti.com/article/webhooks
+// https://api.mobiniti.com/v1/docs
 package mobiniti
 
 import (
@@ -15,7 +15,7 @@ func init() {
 	vendors.Register(vendors.Vendor{
 		Name:  "mobiniti",
 		Title: "Mobiniti",
-		Page:  "https://help.mobiniti.com/article/webhooks",
+		Page:  "https://api.mobiniti.com/v1/docs",
 		Setup: "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
 		Events: []vendors.NativeEvent{
 			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},

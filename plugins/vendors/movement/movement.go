@@ -2,7 +2,7 @@
 // unsubscribes of a campaign. Every payload names its native event by a topic
 // and an event.
 //
-// https://docs.movement.industries/docs/webhooks
+// https://movement.industries
 package movement
 
 import (
@@ -15,7 +15,7 @@ func init() {
 	vendors.Register(vendors.Vendor{
 		Name:  "movement",
 		Title: "Movement",
-		Page:  "https://docs.movement.industries/docs/webhooks",
+		Page:  "https://movement.industries",
 		Setup: "Ask the vendor's helpdesk to send the topics to `/movement`.",
 		Events: []vendors.NativeEvent{
 			{Name: "call.finished", Types: []string{event.CallCompleted}, Convert: callFinished},

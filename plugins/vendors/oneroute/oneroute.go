@@ -1,7 +1,7 @@
 // Package oneroute decodes the webhooks of OneRoute: messages of any channel that
 // the vendor's inbox has. Every payload names its native event.
 //
-// https://docs.oneroute.io/docs/receiving-events-webhooks
+// https://oneroute.io
 package oneroute
 
 import (
@@ -14,7 +14,7 @@ func init() {
 	vendors.Register(vendors.Vendor{
 		Name:  "oneroute",
 		Title: "OneRoute",
-		Page:  "https://docs.oneroute.io/docs/receiving-events-webhooks",
+		Page:  "https://oneroute.io",
 		Setup: "Settings > Webhook URL, or a channel's own: `/oneroute`.",
 		Events: []vendors.NativeEvent{
 			{Name: "newMessage", Types: []string{event.MessageReceived, event.MessageSent, "oneroute.new_message"}, Convert: newMessage},

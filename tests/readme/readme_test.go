@@ -1,0 +1,222 @@
+// Package readme does what the README says, word for word.
+package readme
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+func text(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	return string(readme)
+}
+
+// blocks returns the contents of the README's fenced blocks of a language.
+func blocks(t *testing.T, language string) (all []string) {
+	t.Helper()
+	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text(t), -1) {
+		all = append(all, match[1])
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func commands(t *testing.T) (all []string) {
+	t.Helper()
+	for _, block := range blocks(t, "sh") {
+		all = append(all, strings.Split(strings.TrimSpace(block), "\n")...)
+	}
+	return all
+}
+
+// command finds the one command that begins so.
+func command(t *testing.T, prefix string) string {
+	t.Helper()
+	var found []string
+	for _, c := range commands(t) {
+		if strings.HasPrefix(c, prefix) {
+			found = append(found, c)
+		}
+	}
+	require.Len(t, found, 1, "commands that begin with %q", prefix)
+	return found[0]
+}
+
+func run(t *testing.T, dir, command string) string {
+	t.Helper()
+	fmt.Fprintln(os.Stderr, "running", command)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", command, out)
+	return string(out)
+}
+
+// TestEveryCommandIsRun knows where each command of the README is run. A new one
+// has to be run, too.
+func TestEveryCommandIsRun(t *testing.T) {
+	ci, err := os.ReadFile(filepath.Join(root, ".ci", "run"))
+	require.NoError(t, err)
+	for _, c := range commands(t) {
+		switch {
+		case c == "go test ./...":
+			require.Contains(t, string(ci), c)
+		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "curl "):
+			// TestQuickstart
+		case strings.HasPrefix(c, "go run ./cmd/hookswitch "):
+			t.Run(c, func(t *testing.T) { require.NotEmpty(t, run(t, root, c+" && echo done")) })
+		case strings.HasPrefix(c, "go test ./tests -run "), c == "go test ./plugins/... ./tests":
+			// TestAddVendor
+		case strings.HasPrefix(c, "kafka-topics.sh "):
+			// tests/kafka makes its topics with these
+		default:
+			require.Fail(t, "nothing runs this command of the README", c)
+		}
+	}
+}
+
+// TestQuickstart runs the main command, sends what the README sends and looks for
+// what the README shows.
+func TestQuickstart(t *testing.T) {
+	address := "127.0.0.1:8080"
+	if l, err := net.Listen("tcp", address); err != nil {
+		address = freeAddress(t) // as a user would whose port is taken
+	} else {
+		require.NoError(t, l.Close())
+	}
+	start := command(t, "go run ./cmd/hookswitch run ")
+	fmt.Fprintln(os.Stderr, "running", start)
+	deadLetters := filepath.Join(t.TempDir(), "dead_letters.jsonl")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", start)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+freeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+deadLetters)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var logs bytes.Buffer
+	cmd.Stderr = &logs
+	require.NoError(t, cmd.Start())
+	lines := make(chan string, 16)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(stdout); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	defer func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // the group: go run has started the binary
+		for range lines {
+		}
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(logs.String())
+		}
+	}()
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, 5*time.Minute, 200*time.Millisecond, "waiting for %s", address)
+
+	send := strings.ReplaceAll(command(t, "curl "), "127.0.0.1:8080", address)
+	run(t, root, send+" --fail --silent --show-error")
+	select {
+	case line := <-lines:
+		shown := strings.Join(strings.Fields(blocks(t, "json")[0]), "")
+		require.Equal(t, shown, strings.Join(strings.Fields(line), ""))
+	case <-ctx.Done():
+		require.Fail(t, "no event came out")
+	}
+	require.NoFileExists(t, deadLetters)
+
+	// What a wrong body gives: an answer 200, and a dead letter.
+	run(t, root, "curl --fail --silent --show-error -d 'no JSON' -H 'Content-Type: application/json' http://"+address+"/mobiniti/inbound")
+	letter, err := os.ReadFile(deadLetters)
+	require.NoError(t, err)
+	require.Contains(t, string(letter), `"reason":"malformed"`)
+	require.Contains(t, string(letter), `"body_base64":"bm8gSlNPTg=="`)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestAddVendor adds a vendor to a copy of the project as the README says, and
+// nothing else.
+func TestAddVendor(t *testing.T) {
+	dir := t.TempDir()
+	fmt.Fprintln(os.Stderr, "adding a vendor to a copy of the project")
+	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	}
+	for _, folder := range []string{"plugins", "tests"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			copyFile(t, path, filepath.Join(dir, name))
+			return nil
+		}))
+	}
+
+	decoder, line := blocks(t, "go")[0], blocks(t, "go")[1]
+	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
+	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
+	plugins, err := os.ReadFile(filepath.Join(dir, "plugins", "plugins.go"))
+	require.NoError(t, err)
+	imports := strings.Replace(string(plugins), "\n)", "\n"+line+")", 1)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "plugins", "plugins.go"), []byte(imports), 0o644))
+	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
+	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
+	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
+
+	run(t, dir, command(t, "go test ./tests -run "))
+	golden, err := os.ReadFile(sample + ".golden")
+	require.NoError(t, err)
+	require.Contains(t, string(golden), `"partitionkey": "acme/+4930901820"`)
+	require.Contains(t, string(golden), `"time": "2026-03-02T08:11:55Z"`)
+	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks) | `ringing` | `call.started` |")
+	run(t, dir, command(t, "go test ./plugins/..."))
+	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	require.NoError(t, os.WriteFile(to, content, 0o644))
+}

@@ -1,0 +1,69 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+const (
+	readme     = "../README.md"
+	tableTitle = "\n## Vendors\n"
+)
+
+// TestReadmeTable holds the README's table to the registry.
+func TestReadmeTable(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	before, table, ok := strings.Cut(string(text), tableTitle)
+	require.True(t, ok)
+	want := vendorTable()
+	if *update {
+		require.NoError(t, os.WriteFile(readme, []byte(before+tableTitle+want), 0o644))
+		return
+	}
+	require.Empty(t, cmp.Diff(want, table), "go test ./tests -run TestReadme -update writes the table")
+}
+
+func vendorTable() string {
+	var b strings.Builder
+	b.WriteString("\nThis table is generated. Native events that it does not name are kept as `<vendor>.<native event>`.\n\n")
+	b.WriteString("| vendor | native event | becomes | point the vendor at us |\n|---|---|---|---|\n")
+	for _, v := range vendors.All() {
+		for i, e := range v.Events {
+			name, setup := "", ""
+			if i == 0 {
+				name, setup = fmt.Sprintf("[%s](%s)", v.Title, v.Page), v.Setup
+			}
+			fmt.Fprintf(&b, "| %s | `%s` | `%s` | %s |\n", name, e.Name, strings.Join(e.Types, "`, `"), setup)
+		}
+	}
+	return b.String()
+}
+
+// TestReadmeEvent holds the event that the README shows to the sample's golden.
+func TestReadmeEvent(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	sent := regexp.MustCompile(`--data-binary @(\S+)`).FindSubmatch(text)
+	require.NotNil(t, sent)
+	want, err := os.ReadFile(filepath.Join("..", string(sent[1])+golden))
+	require.NoError(t, err)
+	_, want, _ = bytes.Cut(want, []byte("\n}\n")) // the metadata stands before the event
+	shown := regexp.MustCompile("(?s)(over several lines\\):\n\n```json\n).*?```\n")
+	if *update {
+		text = shown.ReplaceAll(text, append([]byte("${1}"), append(want, "```\n"...)...))
+		require.NoError(t, os.WriteFile(readme, text, 0o644))
+		return
+	}
+	require.Contains(t, string(shown.Find(text)), "```json\n"+string(want)+"```\n", "go test ./tests -run TestReadme -update writes the event")
+}
