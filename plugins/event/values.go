@@ -30,7 +30,7 @@ func ParseNumber(s string) (Number, bool) {
 	if s == "" || s[0] != '-' && (s[0] < '0' || '9' < s[0]) {
 		return "", false
 	}
-	if len(s) <= 15 && strings.Trim(s, "0123456789") == "" && (s[0] != '0' || len(s) == 1) {
+	if len(s) <= 15 && isDigits(s) && (s[0] != '0' || len(s) == 1) {
 		return Number(s), true
 	}
 	v, err := payload.Parse([]byte(s))
@@ -125,7 +125,7 @@ func parseOffset(s string) (time.Duration, bool) {
 	if len(s) == 6 && s[3] == ':' {
 		s = s[:3] + s[4:]
 	}
-	if len(s) != 5 || s[0] != '+' && s[0] != '-' || strings.Trim(s[1:], "0123456789") != "" {
+	if len(s) != 5 || s[0] != '+' && s[0] != '-' || !isDigits(s[1:]) {
 		return 0, false
 	}
 	hours, minutes := time.Duration(s[1]-'0')*10+time.Duration(s[2]-'0'), time.Duration(s[3]-'0')*10+time.Duration(s[4]-'0')

@@ -46,12 +46,29 @@ const (
 )
 
 func familyOf(p payload.Value) family {
+	var formData, content, source, destination, callType, startTime bool
+	for name := range p.Members() {
+		switch name {
+		case "form_data":
+			formData = true
+		case "content":
+			content = true
+		case "source_number":
+			source = true
+		case "destination_number":
+			destination = true
+		case "call_type":
+			callType = true
+		case "start_time":
+			startTime = true
+		}
+	}
 	switch {
-	case p.Has("form_data"):
+	case formData:
 		return forms
-	case p.Has("content") && p.Has("source_number") && p.Has("destination_number"):
+	case content && source && destination:
 		return texts
-	case p.Has("call_type") && p.Has("start_time"):
+	case callType && startTime:
 		return calls
 	}
 	return ""

@@ -1,0 +1,230 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/require"
+)
+
+// comparison is one body, and two processors of the engine that make the same
+// events of it: our decoder, and the Bloblang that a user would write today.
+// The Bloblang serves the native event of this body alone and notes no issues,
+// so it has less to do than the decoder.
+type comparison struct {
+	name     string
+	body     func(testing.TB) []byte
+	decoder  string
+	bloblang string // "" if only the decoder is measured
+}
+
+var comparisons = []comparison{
+	{
+		name:     "callrail",
+		body:     sampleBody("callrail/testdata/post_call/abandoned.json"),
+		decoder:  "callrail_decode: { event: post_call }",
+		bloblang: mappings("callrail"),
+	},
+	{
+		name:     "mobiniti",
+		body:     sampleBody("mobiniti/testdata/inbound/keyword.json"),
+		decoder:  "mobiniti_decode: { event: inbound }",
+		bloblang: mappings("mobiniti"),
+	},
+	{
+		name:     "mobiniti_delivery_report",
+		body:     deliveryReport(100),
+		decoder:  "mobiniti_decode: { event: delivery_report }",
+		bloblang: mappings("mobiniti_delivery_report", "mobiniti_delivery_report_message"),
+	},
+	{
+		name:    "mobiniti_delivery_report_1000",
+		body:    deliveryReport(1_000),
+		decoder: "mobiniti_decode: { event: delivery_report }",
+	},
+	{
+		name:    "mobiniti_delivery_report_10000",
+		body:    deliveryReport(10_000),
+		decoder: "mobiniti_decode: { event: delivery_report }",
+	},
+	{
+		name:     "movement",
+		body:     sampleBody("movement/testdata/undeclared/call_finished.json"),
+		decoder:  "movement_decode: {}",
+		bloblang: mappings("movement"),
+	},
+	{
+		name:     "oneroute",
+		body:     sampleBody("oneroute/testdata/undeclared/received.json"),
+		decoder:  "oneroute_decode: {}",
+		bloblang: mappings("oneroute"),
+	},
+	{
+		name:     "supersend",
+		body:     sampleBody("supersend/testdata/undeclared/click.json"),
+		decoder:  "supersend_decode: {}",
+		bloblang: mappings("supersend"),
+	},
+}
+
+func sampleBody(path string) func(testing.TB) []byte {
+	return func(t testing.TB) []byte { return read(t, filepath.Join("..", "plugins", "vendors", path)) }
+}
+
+// mappings is the configuration of a mapping, or of one that gives an array and
+// one for each element of it.
+func mappings(split string, each ...string) string {
+	mapping := func(name string) string { return fmt.Sprintf(`mapping: 'from "./bloblang/%s.blobl"'`, name) }
+	if len(each) == 0 {
+		return mapping(split)
+	}
+	return "processors: [ { " + mapping(split) + " }, { unarchive: { format: json_array } }, { " + mapping(each[0]) + " } ]"
+}
+
+// deliveryReport returns a report of n messages, n a multiple of 100: 90 of 100
+// delivered, 9 failed and 1 bounced.
+func deliveryReport(n int) func(testing.TB) []byte {
+	type status struct {
+		Code       string   `json:"code"`
+		Status     string   `json:"status"`
+		Count      int      `json:"count"`
+		Recipients []string `json:"recipients"`
+		Success    bool     `json:"success"`
+		Bounce     bool     `json:"bounce"`
+	}
+	type message struct {
+		ID          string `json:"id"`
+		From        string `json:"from"`
+		Message     string `json:"message"`
+		PhoneNumber string `json:"phone_number"`
+		Metadata    []any  `json:"metadata"`
+	}
+	return func(t testing.TB) []byte {
+		t.Helper()
+		statuses := []*status{
+			{Code: "100", Status: "The message delivered successfully.", Success: true},
+			{Code: "201", Status: "Not delivered."},
+			{Code: "301", Status: "Not delivered.", Bounce: true},
+		}
+		messages := make([]message, 0, n)
+		for i := range n {
+			number := fmt.Sprintf("212555%04d", i)
+			messages = append(messages, message{
+				ID:          fmt.Sprintf("a8a2b40a-86ae-4a91-a61d-%012d", i),
+				From:        "+12125550100",
+				Message:     "Sale ends today",
+				PhoneNumber: number,
+				Metadata:    []any{},
+			})
+			s := statuses[0]
+			switch {
+			case i%100 >= 99:
+				s = statuses[2]
+			case i%100 >= 90:
+				s = statuses[1]
+			}
+			s.Count++
+			s.Recipients = append(s.Recipients, "1"+number)
+		}
+		body, err := json.Marshal(struct {
+			TotalMessages int       `json:"total_messages"`
+			Statuses      []*status `json:"statuses"`
+			Messages      []message `json:"messages"`
+		}{n, statuses, messages})
+		require.NoError(t, err)
+		return body
+	}
+}
+
+// BenchmarkDecode compares the decoders with Bloblang, from a fresh message with
+// the body to the bytes and the metadata of all its events:
+//
+//	go test ./tests -run '^$' -bench Decode -count 6
+//
+// Divide the ns/op of <name>/bloblang by that of <name>/hookswitch, medians of
+// several counts: that is how many times less the decoder takes. To be reached
+// are 12 for callrail and 8 for every other.
+//
+// A delivery report takes time and memory in proportion to its messages: the
+// ns/event of mobiniti_delivery_report_10000 are to be about those of
+// mobiniti_delivery_report_1000, and its ns/op at most 12 times as many.
+func BenchmarkDecode(b *testing.B) {
+	for _, c := range comparisons {
+		b.Run(c.name+"/hookswitch", func(b *testing.B) { benchmark(b, c.decoder, c.body(b)) })
+		if c.bloblang != "" {
+			b.Run(c.name+"/bloblang", func(b *testing.B) { benchmark(b, c.bloblang, c.body(b)) })
+		}
+	}
+}
+
+func benchmark(b *testing.B, yaml string, body []byte) {
+	useProcessor(b, yaml, func(p *service.ResourceProcessor) {
+		events := 0
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			events += len(processBody(b, p, body))
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+	})
+}
+
+// processBody returns the events that a processor makes of a body, their bytes
+// written: Bloblang leaves that to whoever asks for them first.
+func processBody(t testing.TB, p *service.ResourceProcessor, body []byte) service.MessageBatch {
+	batches, err := p.ProcessBatch(t.Context(), service.MessageBatch{service.NewMessage(body)})
+	if err != nil || len(batches) != 1 {
+		t.Fatalf("expected one batch, got %d: %v", len(batches), err)
+	}
+	for _, msg := range batches[0] {
+		text, err := msg.AsBytes()
+		if err != nil || len(text) == 0 || msg.GetError() != nil {
+			t.Fatalf("expected an event, got %q: %v", text, msg.GetError())
+		}
+	}
+	return batches[0]
+}
+
+// TestBloblangGivesTheSameEvent holds what BenchmarkDecode compares to the same
+// result: events equal as JSON values, and their metadata.
+func TestBloblangGivesTheSameEvent(t *testing.T) {
+	for _, c := range comparisons {
+		if c.bloblang == "" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			want, got := eventsOf(t, c.decoder, c.body(t)), eventsOf(t, c.bloblang, c.body(t))
+			require.Len(t, got, len(want))
+			for i := range want {
+				require.Empty(t, cmp.Diff(want[i], got[i]))
+			}
+		})
+	}
+}
+
+// eventValue is an event as JSON values, and its metadata.
+type eventValue struct {
+	Event, Metadata any
+}
+
+func eventsOf(t testing.TB, yaml string, body []byte) (events []eventValue) {
+	t.Helper()
+	useProcessor(t, yaml, func(p *service.ResourceProcessor) {
+		for _, msg := range processBody(t, p, body) {
+			metadata := map[string]any{}
+			require.NoError(t, msg.MetaWalkMut(func(key string, value any) error {
+				metadata[key] = value
+				return nil
+			}))
+			text, err := msg.AsBytes()
+			require.NoError(t, err)
+			events = append(events, eventValue{unmarshal(t, text), metadata})
+		}
+	})
+	require.NotEmpty(t, events)
+	return events
+}
