@@ -132,7 +132,7 @@ func TestSampleEvents(t *testing.T) {
 
 				// The same members in another order are the same occurrence.
 				reordered := *e
-				raw, err := payload.Parse([]byte(e.Data.Raw))
+				raw, err := payload.Parse(string(e.Data.Raw))
 				require.NoError(t, err)
 				reordered.Data.Raw = event.Raw(reverse(raw))
 				require.Equal(t, e.ID, again(t, s.vendor, &reordered).ID, "the id depends on the order of keys")

@@ -99,7 +99,8 @@ func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err
 		return nil, err
 	}
 	err = v.Decode(d, document, func(e *event.Event) error {
-		events = append(events, e)
+		kept := *e
+		events = append(events, &kept)
 		return nil
 	})
 	return events, err

@@ -4,6 +4,7 @@ package decode
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,6 +245,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	if err != nil {
 		return nil, v.Name, err
 	}
+	defer document.Release()
 	if err = misconfigured; err == nil {
 		var batch service.MessageBatch
 		if batch, err = p.convert(msg, v, d, document); err == nil {
@@ -260,8 +262,8 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery.Delivery, document payload.Value) (service.MessageBatch, error) {
 	var (
 		batch   service.MessageBatch
-		schemas []string
-		issues  []event.Issue
+		schemas tally[string]
+		issues  tally[event.Reason]
 	)
 	err := v.Decode(d, document, func(e *event.Event) error {
 		if len(batch) == p.maxEvents {
@@ -271,25 +273,48 @@ func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery
 		if len(text) > p.maxEventBytes {
 			return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", v.Name, p.maxEventBytes, len(text))
 		}
-		batch = append(batch, message(msg, e, text))
-		schemas = append(schemas, event.Schema(e.Type))
-		issues = append(issues, e.Data.Issues...)
+		schema := event.Schema(e.Type)
+		batch = append(batch, message(msg, e, schema, text))
+		schemas.add(schema)
+		for _, issue := range e.Data.Issues {
+			issues.add(issue.Reason)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, schema := range schemas {
-		p.events.Incr(1, v.Name, schema)
+	for _, s := range schemas {
+		p.events.Incr(s.n, v.Name, s.of)
 	}
-	for _, issue := range issues {
-		p.issues.Incr(1, v.Name, string(issue.Reason))
+	for _, i := range issues {
+		p.issues.Incr(i.n, v.Name, string(i.of))
 	}
 	return batch, nil
 }
 
+// tally counts the few labels that a delivery has, so that a counter is asked
+// once for each.
+type tally[T comparable] []struct {
+	of T
+	n  int64
+}
+
+func (t *tally[T]) add(of T) {
+	for i := range *t {
+		if (*t)[i].of == of {
+			(*t)[i].n++
+			return
+		}
+	}
+	*t = append(*t, struct {
+		of T
+		n  int64
+	}{of, 1})
+}
+
 // delivery returns what was received: from the context, else from the fields,
-// with the error of those that could not be read. The body is the message's,
+// with the error of the first that could not be read. The body is the message's,
 // which other processors may have changed.
 func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
 	d := &delivery.Delivery{}
@@ -302,11 +327,11 @@ func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
 	if ok {
 		return d, err
 	}
-	errs := []error{err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType)}
-	if d.Account != "" && !delivery.ValidAccount(d.Account) {
-		errs = append(errs, fmt.Errorf("reading account: expected 1 to 64 of a to z, 0 to 9 and -, got %.64q", d.Account))
+	err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
+	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
+		err = fmt.Errorf("reading account: expected 1 to 64 of a to z, 0 to 9 and -, got %.64q", d.Account)
 	}
-	return d, errors.Join(errs...)
+	return d, err
 }
 
 var texts = sync.Pool{New: func() any { return new([]byte) }}
@@ -322,13 +347,13 @@ func appendJSON(e *event.Event) []byte {
 
 // message returns the message of an event. What the request's message held does
 // not travel on, but that an earlier processor failed does.
-func message(from *service.Message, e *event.Event, text []byte) *service.Message {
+func message(from *service.Message, e *event.Event, schema string, text []byte) *service.Message {
 	msg := service.NewMessageWithContext(from.Context(), text)
 	msg.MetaSetMut("event_id", e.ID)
 	msg.MetaSetMut("event_type", e.Type)
 	msg.MetaSetMut("event_key", e.PartitionKey)
 	msg.MetaSetMut("event_vendor", e.Vendor)
-	msg.MetaSetMut("event_schema", event.Schema(e.Type))
+	msg.MetaSetMut("event_schema", schema)
 	if e.RecordedTime != "" {
 		msg.MetaSetMut("event_date", e.RecordedTime[:len("2006-01-02")])
 	}

@@ -33,30 +33,37 @@ const (
 	ContactFinished           = "contact.finished"
 )
 
-var catalogue = map[string]bool{
-	CallStarted: true, CallRouted: true, CallCompleted: true, CallUpdated: true,
-	MessageReceived: true, MessageSent: true, MessageDelivered: true, MessageFailed: true,
-	MessageBounced: true, MessageRejected: true, MessageReported: true,
-	EmailSent: true, EmailOpened: true, EmailClicked: true, EmailReplied: true, EmailBounced: true,
-	FormSubmitted:       true,
-	ContactUnsubscribed: true, ContactStatusChanged: true, ContactBounced: true,
-	ContactInterestChanged: true, ContactAppointmentChanged: true, ContactFinished: true,
-}
+// dataSchemas are the URNs of the schemas of data, by the name of the schema.
+var dataSchemas = func() map[string]string {
+	urns := map[string]string{}
+	for _, name := range []string{
+		CallStarted, CallRouted, CallCompleted, CallUpdated,
+		MessageReceived, MessageSent, MessageDelivered, MessageFailed, MessageBounced, MessageRejected, MessageReported,
+		EmailSent, EmailOpened, EmailClicked, EmailReplied, EmailBounced,
+		FormSubmitted,
+		ContactUnsubscribed, ContactStatusChanged, ContactBounced, ContactInterestChanged, ContactAppointmentChanged, ContactFinished,
+		vendorScoped,
+	} {
+		urns[name] = "urn:hookswitch:" + name + ":1"
+	}
+	return urns
+}()
+
+// vendorScoped is the one schema of all types that are not in the catalogue.
+const vendorScoped = "vendor"
 
 // Schema returns the name of the schema that a type's data follows: the type if
 // it is in the catalogue, else vendor. It holds no text from a payload and may
 // stand in a path, a topic or a metric label.
 func Schema(eventType string) string {
-	if catalogue[eventType] {
+	if _, ok := dataSchemas[eventType]; ok {
 		return eventType
 	}
-	return "vendor"
+	return vendorScoped
 }
 
 // DataSchema returns the URN of the schema of a type's data.
-func DataSchema(eventType string) string {
-	return "urn:hookswitch:" + Schema(eventType) + ":1"
-}
+func DataSchema(eventType string) string { return dataSchemas[Schema(eventType)] }
 
 // unrecognized is the native event of a vendor-scoped type whose own name cannot
 // be one.

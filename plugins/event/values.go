@@ -33,8 +33,12 @@ func ParseNumber(s string) (Number, bool) {
 	if len(s) <= 15 && isDigits(s) && (s[0] != '0' || len(s) == 1) {
 		return Number(s), true
 	}
-	v, err := payload.Parse([]byte(s))
-	if err != nil || v.Kind() != payload.Number || len(v.Text()) != len(s) {
+	v, err := payload.Parse(s)
+	if err != nil {
+		return "", false
+	}
+	defer v.Release()
+	if v.Kind() != payload.Number || len(v.Text()) != len(s) {
 		return "", false
 	}
 	if _, err := strconv.ParseFloat(s, 64); err != nil {
@@ -92,33 +96,60 @@ func (r *Raw) UnmarshalJSON(text []byte) error {
 // four digits.
 func ParseTime(s string) (string, bool) {
 	const layout = "2006-01-02T15:04:05"
-	if len(s) <= len(layout) || s[10] != 'T' && s[10] != 't' && s[10] != ' ' {
+	if len(s) <= len(layout) || !isDateTime(s[:len(layout)]) {
 		return "", false
 	}
-	seconds, rest := s[:len(layout)], s[len(layout):]
-	zone := strings.TrimLeft(rest, ".0123456789")
-	fraction := rest[:len(rest)-len(zone)]
-	if fraction != "" && (fraction[0] != '.' || len(fraction) == 1 || strings.Contains(fraction[1:], ".")) {
-		return "", false
-	}
-	var offset time.Duration
-	if zone != "Z" && zone != "z" {
-		var ok bool
-		if offset, ok = parseOffset(zone); !ok {
+	zone := len(layout)
+	if s[zone] == '.' {
+		for zone++; zone < len(s) && '0' <= s[zone] && s[zone] <= '9'; zone++ {
+		}
+		if zone == len(layout)+1 {
 			return "", false
 		}
 	}
-	t, err := time.Parse(layout, seconds[:10]+"T"+seconds[11:])
-	if err != nil || strings.ContainsAny(seconds, ",.") {
+	fraction := s[len(layout):zone]
+	year, month, day := int(number(s[:2])*100+number(s[2:4])), number(s[5:7]), number(s[8:10])
+	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:19])
+	if month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
 		return "", false
 	}
-	if t = t.Add(-offset); t.Year() < 0 || t.Year() > 9999 {
-		return "", false
+	t := time.Date(year, time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
+	if t.Day() != int(day) {
+		return "", false // the month has no such day
+	}
+	if s[zone:] == "Z" && s[10] == 'T' {
+		return s, true
+	}
+	if s[zone:] != "Z" && s[zone:] != "z" {
+		offset, ok := parseOffset(s[zone:])
+		if !ok {
+			return "", false
+		}
+		if t = t.Add(-offset); t.Year() < 0 || t.Year() > 9999 {
+			return "", false
+		}
 	}
 	b := make([]byte, 0, len(s)+1)
 	b = append(t.AppendFormat(b, layout), fraction...)
 	return string(append(b, 'Z')), true
 }
+
+// isDateTime reports whether s is like 2006-01-02T15:04:05, the T in either case
+// or a space.
+func isDateTime(s string) bool {
+	for i, c := range []byte("0000-00-00T00:00:00") {
+		switch {
+		case c == '0' && (s[i] < '0' || '9' < s[i]),
+			c == 'T' && s[i] != 'T' && s[i] != 't' && s[i] != ' ',
+			(c == '-' || c == ':') && s[i] != c:
+			return false
+		}
+	}
+	return true
+}
+
+// number returns the value of two digits.
+func number(s string) uint { return uint(s[0]-'0')*10 + uint(s[1]-'0') }
 
 // parseOffset takes ±hh:mm or ±hhmm.
 func parseOffset(s string) (time.Duration, bool) {
@@ -128,7 +159,7 @@ func parseOffset(s string) (time.Duration, bool) {
 	if len(s) != 5 || s[0] != '+' && s[0] != '-' || !isDigits(s[1:]) {
 		return 0, false
 	}
-	hours, minutes := time.Duration(s[1]-'0')*10+time.Duration(s[2]-'0'), time.Duration(s[3]-'0')*10+time.Duration(s[4]-'0')
+	hours, minutes := time.Duration(number(s[1:3])), time.Duration(number(s[3:5]))
 	if hours > 23 || minutes > 59 {
 		return 0, false
 	}

@@ -12,9 +12,9 @@ import (
 // strings, in the order sent: a repeated name is an array, a[b]=c nests, a[]=c is
 // an array. A name that holds both values and nested names (a=1&a[b]=2) is an
 // array of its values and then the object, so that nothing is lost.
-func ParseForm(body []byte) (Value, error) {
+func ParseForm(body string) (Value, error) {
 	var root field
-	for pair := range strings.SplitSeq(string(body), "&") {
+	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
 		}
@@ -39,7 +39,7 @@ func ParseForm(body []byte) (Value, error) {
 	if len(root.fields) == 0 {
 		return Value{}, errors.New("reading form: expected at least one field")
 	}
-	return Parse(root.append(nil))
+	return Parse(string(root.append(nil)))
 }
 
 // namePath splits a[b][c] into a, b and c. A name whose brackets do not add up

@@ -1,57 +1,44 @@
 package payload
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math"
+	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxDepth is how deep arrays and objects may be nested.
 const MaxDepth = 128
 
-var byteOrderMark = []byte("\ufeff")
-
-// syntax is RFC 8259 as it is: duplicate keys are kept, and so are the escapes
-// of lone surrogates, which jsontext counts as invalid UTF-8. Truly invalid
-// UTF-8 is refused by Parse.
-var syntax = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
-var decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(strings.NewReader(""), syntax...) }}
+const byteOrderMark = "\ufeff"
 
 // Parse reads a text that is one JSON value, a byte order mark in front of it
 // allowed. It refuses what RFC 8259 does, invalid UTF-8 and nesting deeper than
-// [MaxDepth]. The text may be changed afterwards.
-func Parse(text []byte) (Value, error) {
-	text = bytes.TrimPrefix(text, byteOrderMark)
+// [MaxDepth].
+func Parse(text string) (Value, error) {
+	text = strings.TrimPrefix(text, byteOrderMark)
 	if len(text) > math.MaxInt32 {
 		return Value{}, fmt.Errorf("reading JSON: expected less than 2 GiB, got %d bytes", len(text))
 	}
-	if !utf8.Valid(text) {
+	if !utf8.ValidString(text) {
 		return Value{}, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalidUTF8(text))
 	}
-	doc, compact, err := parse(text)
-	if err == nil && !compact {
-		v := jsontext.Value(bytes.Clone(text))
-		if err = v.Compact(); err == nil {
-			doc, _, err = parse(v)
-		}
-	}
+	doc := documents.Get().(*document)
+	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/16)} // a value every 12 to 40 bytes, keys counted
+	err := p.parse()
+	doc.text, doc.nodes = p.compact(), p.nodes
+	v := Value{doc: doc}
 	if err != nil {
+		v.Release()
 		return Value{}, fmt.Errorf("reading JSON: %w", err)
 	}
-	return Value{doc: doc}, nil
+	return v, nil
 }
 
-func invalidUTF8(text []byte) (at int) {
+func invalidUTF8(text string) (at int) {
 	for {
-		r, size := utf8.DecodeRune(text[at:])
+		r, size := utf8.DecodeRuneInString(text[at:])
 		if r == utf8.RuneError && size <= 1 {
 			return at
 		}
@@ -59,68 +46,293 @@ func invalidUTF8(text []byte) (at int) {
 	}
 }
 
-// parse notes where every value of the text stands. It also returns whether the
-// text is compact, as that of a document has to be.
-func parse(text []byte) (_ *document, compact bool, _ error) {
-	d := decoders.Get().(*jsontext.Decoder)
-	defer decoders.Put(d)
-	d.Reset(bytes.NewBuffer(text), syntax...)
+// parser notes a node for every value, at the place that the value has in the
+// text without insignificant whitespace. Between two methods, at stands on the
+// next byte that is not yet read.
+type parser struct {
+	text  string
+	at    int
+	depth int
+	nodes []node
 
-	var (
-		nodes     = make([]node, 0, len(text)/10+8) // vendors' bodies have a value every 10 to 40 bytes, keys counted
-		open      [MaxDepth]uint32                  // the containers that are not yet closed
-		depth     int
-		end       uint32 // of the last token
-		separator uint32 // bytes of ',' or ':' due before the next token
-	)
-	compact = true
-	for {
-		kind := d.PeekKind()
-		if depth == 0 && len(nodes) > 0 && kind != 0 {
-			return nil, false, fmt.Errorf("expected nothing after the value, got more behind byte %d", end)
+	spaces int             // bytes of whitespace before at
+	copied int             // bytes of text that are in dense, or left out of it
+	dense  strings.Builder // the text so far without whitespace, if there was any
+}
+
+func (p *parser) parse() error {
+	p.space()
+	if err := p.value(); err != nil {
+		return err
+	}
+	p.space()
+	if p.at < len(p.text) {
+		return p.expected("nothing after the value")
+	}
+	return nil
+}
+
+// place returns where at is in the text without whitespace.
+func (p *parser) place() uint32 { return uint32(p.at - p.spaces) }
+
+func (p *parser) space() {
+	if p.at < len(p.text) && p.text[p.at] > ' ' {
+		return
+	}
+	start := p.at
+	for p.at < len(p.text) {
+		switch p.text[p.at] {
+		case ' ', '\t', '\n', '\r':
+			p.at++
+			continue
 		}
-		var start uint32
-		switch kind {
-		case '{', '[':
-			if depth == MaxDepth {
-				return nil, false, fmt.Errorf("expected at most %d levels of nesting, got more behind byte %d", MaxDepth, end)
+		break
+	}
+	if p.at > start {
+		if p.spaces == 0 {
+			p.dense.Grow(len(p.text))
+		}
+		p.dense.WriteString(p.text[p.copied:start])
+		p.copied = p.at
+		p.spaces += p.at - start
+	}
+}
+
+func (p *parser) compact() string {
+	if p.spaces == 0 {
+		return p.text
+	}
+	p.dense.WriteString(p.text[p.copied:])
+	return p.dense.String()
+}
+
+func (p *parser) expected(what string) error {
+	if p.at >= len(p.text) {
+		return fmt.Errorf("byte %d: expected %s, got the end", p.at, what)
+	}
+	r, _ := utf8.DecodeRuneInString(p.text[p.at:])
+	return fmt.Errorf("byte %d: expected %s, got %q", p.at, what, r)
+}
+
+// peek returns the next byte, 0 at the end: nothing valid goes on with a 0.
+func (p *parser) peek() byte {
+	if p.at < len(p.text) {
+		return p.text[p.at]
+	}
+	return 0
+}
+
+func (p *parser) value() error {
+	switch c := p.peek(); c {
+	case '"':
+		return p.string("a value")
+	case '{':
+		return p.object()
+	case '[':
+		return p.array()
+	case 't':
+		return p.literal("true", Bool)
+	case 'f':
+		return p.literal("false", Bool)
+	case 'n':
+		return p.literal("null", Null)
+	default:
+		if c == '-' || '0' <= c && c <= '9' {
+			return p.number()
+		}
+		return p.expected("a value")
+	}
+}
+
+// leaf notes a value without others in it, which began at start and ends at at.
+func (p *parser) leaf(kind Kind, start int, escaped bool) {
+	p.nodes = append(p.nodes, node{
+		start: uint32(start - p.spaces), end: p.place(), next: uint32(len(p.nodes)) + 1, kind: kind, escaped: escaped,
+	})
+}
+
+// open notes an array or object, whose bracket is next, and returns its node.
+func (p *parser) open(kind Kind) (self int, err error) {
+	if p.depth++; p.depth > MaxDepth {
+		return 0, fmt.Errorf("byte %d: expected at most %d levels of nesting", p.at, MaxDepth)
+	}
+	self = len(p.nodes)
+	p.nodes = append(p.nodes, node{start: p.place(), kind: kind})
+	p.at++
+	p.space()
+	return self, nil
+}
+
+// close ends the array or object, whose bracket is next.
+func (p *parser) close(self int) {
+	p.at++
+	p.depth--
+	p.nodes[self].end, p.nodes[self].next = p.place(), uint32(len(p.nodes))
+}
+
+func (p *parser) object() error {
+	self, err := p.open(Object)
+	if err != nil {
+		return err
+	}
+	if p.peek() != '}' {
+		for {
+			if err := p.string("a key in quotes"); err != nil {
+				return err
 			}
-			if _, err := d.ReadToken(); err != nil {
-				return nil, false, err
+			p.space()
+			if p.peek() != ':' {
+				return p.expected("':' after a key")
 			}
-			start = uint32(d.InputOffset()) - 1
-			compact = compact && start == end+separator
-			open[depth] = uint32(len(nodes))
-			depth++
-			nodes = append(nodes, node{start: start, kind: kinds[kind]})
-			end, separator = start+1, 0
-		case '}', ']':
-			if _, err := d.ReadToken(); err != nil {
-				return nil, false, err
+			p.at++
+			p.space()
+			if err := p.value(); err != nil {
+				return err
 			}
-			start = uint32(d.InputOffset()) - 1
-			compact = compact && start == end
-			depth--
-			end, separator = start+1, 1
-			n := &nodes[open[depth]]
-			n.end, n.next = end, uint32(len(nodes))
+			p.space()
+			if p.peek() == '}' {
+				break
+			}
+			if p.peek() != ',' {
+				return p.expected("',' or '}'")
+			}
+			p.at++
+			p.space()
+		}
+	}
+	p.close(self)
+	return nil
+}
+
+func (p *parser) array() error {
+	self, err := p.open(Array)
+	if err != nil {
+		return err
+	}
+	if p.peek() != ']' {
+		for {
+			if err := p.value(); err != nil {
+				return err
+			}
+			p.space()
+			if p.peek() == ']' {
+				break
+			}
+			if p.peek() != ',' {
+				return p.expected("',' or ']'")
+			}
+			p.at++
+			p.space()
+		}
+	}
+	p.close(self)
+	return nil
+}
+
+func (p *parser) literal(word string, kind Kind) error {
+	if !strings.HasPrefix(p.text[p.at:], word) {
+		return p.expected("a value")
+	}
+	start := p.at
+	p.at += len(word)
+	p.leaf(kind, start, false)
+	return nil
+}
+
+func (p *parser) number() error {
+	start := p.at
+	if p.peek() == '-' {
+		p.at++
+	}
+	if p.peek() == '0' {
+		p.at++
+	} else if err := p.digits(); err != nil {
+		return err
+	}
+	if p.peek() == '.' {
+		p.at++
+		if err := p.digits(); err != nil {
+			return err
+		}
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.at++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.at++
+		}
+		if err := p.digits(); err != nil {
+			return err
+		}
+	}
+	p.leaf(Number, start, false)
+	return nil
+}
+
+func (p *parser) digits() error {
+	start := p.at
+	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
+		p.at++
+	}
+	if p.at == start {
+		return p.expected("a digit")
+	}
+	return nil
+}
+
+// plain tells the bytes that stand for themselves within a string.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return t
+}()
+
+func (p *parser) string(what string) error {
+	if p.peek() != '"' {
+		return p.expected(what)
+	}
+	start, escaped := p.at, false
+	p.at++
+	for {
+		rest := p.text[p.at:]
+		i := 0
+		for i < len(rest) && plain[rest[i]] {
+			i++
+		}
+		p.at += i
+		switch p.peek() {
+		case '"':
+			p.at++
+			p.leaf(String, start, escaped)
+			return nil
+		case '\\':
+			escaped = true
+			if err := p.escape(); err != nil {
+				return err
+			}
 		default:
-			leaf, err := d.ReadValue()
-			if errors.Is(err, io.EOF) && len(nodes) > 0 && depth == 0 {
-				return &document{string(text), nodes}, compact && int(end) == len(text), nil
-			}
-			if err != nil {
-				return nil, false, err
-			}
-			start = uint32(d.InputOffset()) - uint32(len(leaf))
-			compact = compact && start == end+separator
-			end, separator = start+uint32(len(leaf)), 1
-			nodes = append(nodes, node{
-				start: start, end: end, next: uint32(len(nodes)) + 1, kind: kinds[kind],
-				escaped: kind == '"' && bytes.IndexByte(leaf, '\\') >= 0,
-			})
+			return p.expected("the end of a string, or an escape for a control character")
 		}
 	}
 }
 
-var kinds = [256]Kind{'n': Null, 't': Bool, 'f': Bool, '0': Number, '"': String, '[': Array, '{': Object}
+func (p *parser) escape() error {
+	p.at++
+	switch p.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		p.at++
+		return nil
+	case 'u':
+		p.at++
+		for range 4 {
+			switch c := p.peek(); {
+			case '0' <= c && c <= '9', 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
+				p.at++
+			default:
+				return p.expected("a hex digit")
+			}
+		}
+		return nil
+	}
+	return p.expected("an escape that JSON has")
+}

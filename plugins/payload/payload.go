@@ -12,11 +12,11 @@
 //
 // # The parser
 //
-// jsontext, the syntax layer of Go's next encoding/json, reads the text. A
-// decoder needs some fifty members of a document, matched in their exact letter
-// case, the whole document again as text, and at times its canonical form; so
-// one pass notes where each value stands, which serves all three and allocates
-// nothing a value. BenchmarkParse compares the choices.
+// A decoder needs some fifty members of a document, matched in their exact letter
+// case, the whole document again as text, and at times its canonical form. One
+// pass that notes where each value stands serves all three and allocates nothing
+// a value, which no library does: BenchmarkParse compares the choices. It eats
+// strangers' bytes, so FuzzParse holds it to encoding/json and to jsontext.
 package payload
 
 import (
@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // Kind is the kind of a JSON value.
@@ -51,6 +52,20 @@ func (k Kind) String() string {
 type document struct {
 	text  string
 	nodes []node
+}
+
+var documents = sync.Pool{New: func() any { return new(document) }}
+
+// maxPooled is the most nodes that a released document keeps.
+const maxPooled = 1 << 16
+
+// Release gives the memory of the value's document to another one. Nothing of the
+// document may be used afterwards but texts that were taken of it.
+func (v Value) Release() {
+	if v.doc != nil && cap(v.doc.nodes) <= maxPooled {
+		v.doc.text = ""
+		documents.Put(v.doc)
+	}
 }
 
 type node struct {
@@ -88,30 +103,25 @@ func (v Value) Text() string {
 
 // Absent reports whether the value is missing, null, "", [] or {}.
 func (v Value) Absent() bool {
-	switch v.Kind() {
-	case Missing, Null:
+	if v.doc == nil {
 		return true
-	case String, Array, Object:
-		n := v.node()
-		return n.end-n.start == 2
 	}
-	return false
+	n := v.node()
+	return n.kind == Null || n.kind >= String && n.end-n.start == 2
 }
 
 // Scalar returns a string's decoded value, or the text of a number or boolean,
 // and whether the value is one of these. A lone surrogate escape decodes to
 // U+FFFD.
 func (v Value) Scalar() (string, bool) {
-	switch v.Kind() {
+	if v.doc == nil {
+		return "", false
+	}
+	switch n := v.node(); n.kind {
 	case Bool, Number:
-		return v.Text(), true
+		return v.doc.text[n.start:n.end], true
 	case String:
-		n := v.node()
-		s := v.doc.text[n.start+1 : n.end-1]
-		if n.escaped {
-			s = unescape(s)
-		}
-		return s, true
+		return v.name(), true
 	}
 	return "", false
 }
@@ -121,7 +131,7 @@ func (v Value) Scalar() (string, bool) {
 func (v Value) Get(name string) Value {
 	var found Value
 	for key, member := range v.members() {
-		if key.is(name) {
+		if key.name() == name {
 			found = member
 		}
 	}
@@ -132,7 +142,7 @@ func (v Value) Get(name string) Value {
 // value.
 func (v Value) Has(name string) bool {
 	for key := range v.members() {
-		if key.is(name) {
+		if key.name() == name {
 			return true
 		}
 	}
@@ -144,8 +154,7 @@ func (v Value) Has(name string) bool {
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		for key, member := range v.members() {
-			name, _ := key.Scalar()
-			if !yield(name, member) {
+			if !yield(key.name(), member) {
 				return
 			}
 		}
@@ -184,14 +193,14 @@ func (v Value) Elements() iter.Seq[Value] {
 	}
 }
 
-// is reports whether a string decodes to s.
-func (v Value) is(s string) bool {
+// name returns a key's decoded value.
+func (v Value) name() string {
 	n := v.node()
-	if text := v.doc.text[n.start+1 : n.end-1]; !n.escaped {
-		return text == s
+	text := v.doc.text[n.start+1 : n.end-1]
+	if n.escaped {
+		return unescape(text)
 	}
-	key, _ := v.Scalar()
-	return key == s
+	return text
 }
 
 // Rewrite returns the text of an object with another text for the value of each
@@ -199,8 +208,7 @@ func (v Value) is(s string) bool {
 func (v Value) Rewrite(text func(name string, member Value) string) string {
 	b := []byte{'{'}
 	for key, member := range v.members() {
-		name, _ := key.Scalar()
-		if value := text(name, member); value != "" {
+		if value := text(key.name(), member); value != "" {
 			b = append(append(separate(b, '{'), key.Text()...), ':')
 			b = append(b, value...)
 		}
@@ -212,14 +220,14 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 // depth, whose name is one of names in any letter case.
 func (v Value) Without(names ...string) Value {
 	isNamed := func(key Value) bool {
-		name, _ := key.Scalar()
+		name := key.name()
 		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(name, n) })
 	}
 	b, found := v.appendWithout(nil, isNamed)
 	if !found {
 		return v
 	}
-	left, err := Parse(b)
+	left, err := Parse(string(b))
 	if err != nil {
 		panic("payload: removing members: " + err.Error()) // what is left of a document is one
 	}
@@ -259,7 +267,7 @@ func Strings(texts []string) Value {
 	for _, text := range texts {
 		b = AppendString(separate(b, '['), text)
 	}
-	array, err := Parse(append(b, ']'))
+	array, err := Parse(string(append(b, ']')))
 	if err != nil {
 		panic("payload: building an array: " + err.Error())
 	}
@@ -272,33 +280,39 @@ func Strings(texts []string) Value {
 // a member stay missing.
 func Bind[T any](v Value) T {
 	var native T
-	index := fieldIndex(reflect.TypeFor[T]())
-	fields := reflect.ValueOf(&native).Elem()
-	for name, member := range v.Members() {
-		if at, ok := index[name]; ok {
-			*fields.FieldByIndex(at).Addr().Interface().(*Value) = member
+	offsets := fieldOffsets(reflect.TypeFor[T]())
+	for key, member := range v.members() {
+		if offset, ok := offsets[key.name()]; ok {
+			// fieldOffsets has seen that a Value is there.
+			*(*Value)(unsafe.Add(unsafe.Pointer(&native), offset)) = member
 		}
 	}
 	return native
 }
 
-var fieldIndexes sync.Map // of map[string][]int by reflect.Type
+var offsetsByType sync.Map // of map[string]uintptr by reflect.Type
 
-func fieldIndex(t reflect.Type) map[string][]int {
-	if index, ok := fieldIndexes.Load(t); ok {
-		return index.(map[string][]int)
+func fieldOffsets(t reflect.Type) map[string]uintptr {
+	if offsets, ok := offsetsByType.Load(t); ok {
+		return offsets.(map[string]uintptr)
 	}
-	index := map[string][]int{}
-	for _, field := range reflect.VisibleFields(t) {
-		if field.Anonymous {
+	offsets := map[string]uintptr{}
+	addFieldOffsets(offsets, t, 0)
+	offsetsByType.Store(t, offsets)
+	return offsets
+}
+
+func addFieldOffsets(offsets map[string]uintptr, t reflect.Type, base uintptr) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if field.Anonymous && field.Type.Kind() == reflect.Struct {
+			addFieldOffsets(offsets, field.Type, base+field.Offset)
 			continue
 		}
 		name := field.Tag.Get("json")
-		if name == "" || field.Type != reflect.TypeFor[Value]() || index[name] != nil {
+		if _, taken := offsets[name]; name == "" || taken || field.Type != reflect.TypeFor[Value]() {
 			panic(fmt.Sprintf("payload: %v.%s has to be a Value with a json tag of its own", t, field.Name))
 		}
-		index[name] = field.Index
+		offsets[name] = base + field.Offset
 	}
-	fieldIndexes.Store(t, index)
-	return index
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -19,7 +20,7 @@ import (
 
 func parse(t testing.TB, text string) payload.Value {
 	t.Helper()
-	v, err := payload.Parse([]byte(text))
+	v, err := payload.Parse(text)
 	require.NoError(t, err)
 	return v
 }
@@ -48,18 +49,23 @@ func TestParseAccepts(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	tests := []struct{ name, text, errContains string }{
-		{"nothing", ``, "EOF"},
-		{"a byte order mark only", "\ufeff", "EOF"},
-		{"truncated", `{"a":`, "EOF"},
-		{"trailing data", `{} {}`, "expected nothing after the value"},
-		{"trailing comma", `{"a":1,}`, "invalid character"},
-		{"no separator", `[1 2]`, "invalid character"},
-		{"leading zero", `[01]`, "invalid character"},
-		{"comment", `{}//`, "invalid character"},
-		{"single quotes", `{'a':1}`, "invalid character"},
-		{"control character in a string", "[\"a\nb\"]", "invalid character"},
-		{"unknown escape", `["\x"]`, "invalid escape"},
-		{"NaN", `[NaN]`, "invalid character"},
+		{"nothing", ``, "byte 0: expected a value, got the end"},
+		{"a byte order mark only", "\ufeff", "got the end"},
+		{"truncated", `{"a":`, "byte 5: expected a value, got the end"},
+		{"trailing data", `{} {}`, "byte 3: expected nothing after the value, got '{'"},
+		{"trailing comma", `{"a":1,}`, "byte 7: expected a key in quotes, got '}'"},
+		{"no separator", `[1 2]`, "expected ',' or ']', got '2'"},
+		{"leading zero", `[01]`, "expected ',' or ']', got '1'"},
+		{"comment", `{}//`, "expected nothing after the value, got '/'"},
+		{"single quotes", `{'a':1}`, "expected a key in quotes"},
+		{"control character in a string", "[\"a\nb\"]", "escape for a control character"},
+		{"unknown escape", `["\x"]`, "expected an escape that JSON has, got 'x'"},
+		{"NaN", `[NaN]`, "expected a value, got 'N'"},
+		{"half a literal", `[tru]`, "expected a value"},
+		{"half a number", `[-]`, "expected a digit"},
+		{"half an exponent", `[1e+]`, "expected a digit"},
+		{"half an escape", `["\u12"]`, "expected a hex digit"},
+		{"an open string", `["a`, "expected the end of a string"},
 		{"invalid UTF-8", "[\"a\xff\"]", "expected UTF-8, byte 3 is not"},
 		{"overlong UTF-8", "[\"\xc0\xaf\"]", "expected UTF-8, byte 2 is not"},
 		{"too deep", strings.Repeat("[", payload.MaxDepth+1) + strings.Repeat("]", payload.MaxDepth+1), "expected at most 128 levels"},
@@ -67,7 +73,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := payload.Parse([]byte(test.text))
+			_, err := payload.Parse(test.text)
 			require.ErrorContains(t, err, test.errContains)
 		})
 	}
@@ -165,7 +171,7 @@ func TestForm(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := payload.ParseForm([]byte(test.form))
+			v, err := payload.ParseForm(test.form)
 			require.NoError(t, err)
 			require.Equal(t, test.text, v.Text())
 		})
@@ -178,24 +184,28 @@ func TestForm(t *testing.T) {
 		{"too deep", "a" + strings.Repeat("[b]", payload.MaxDepth) + "=1", "levels of nesting"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := payload.ParseForm([]byte(test.form))
+			_, err := payload.ParseForm(test.form)
 			require.ErrorContains(t, err, test.errContains)
 		})
 	}
 }
 
-// FuzzParse holds the parser to the two JSON readers of the standard library's
-// line: what it accepts is what encoding/json accepts, and its text is what
-// encoding/json compacts.
+// FuzzParse holds the parser to others: it accepts what encoding/json accepts, and
+// what jsontext does, its text is what encoding/json compacts, and its values are
+// theirs.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud83d\ude00\ud800",true,null,{}]}`, ` [ ] `, `{"a":1,"a":2}`, "\"\xff\"", `1 2`, `{"a" :1 , "b": [ ]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := payload.Parse(text)
+		v, err := payload.Parse(string(text))
 		plain := bytes.TrimPrefix(text, []byte("\ufeff"))
 		if want := json.Valid(plain) && utf8.Valid(plain) && depth(plain) <= payload.MaxDepth; want != (err == nil) {
 			t.Fatalf("Parse(%q): %v, encoding/json accepts: %v", text, err, want)
+		}
+		strict := jsontext.Value(plain)
+		if want := utf8.Valid(plain) && depth(plain) <= payload.MaxDepth && strict.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); want != (err == nil) {
+			t.Fatalf("Parse(%q): %v, jsontext accepts: %v", text, err, want)
 		}
 		if err != nil {
 			return
@@ -204,12 +214,45 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, json.Compact(&compact, plain))
 		require.Equal(t, compact.String(), v.Text())
 
+		requireSame(t, unmarshal(t, plain), v)
+
 		canonical := v.AppendCanonical(nil)
-		again, err := payload.Parse(canonical)
+		again, err := payload.Parse(string(canonical))
 		require.NoError(t, err)
 		require.Equal(t, string(canonical), string(again.AppendCanonical(nil)))
 		require.Empty(t, cmp.Diff(unmarshal(t, plain), unmarshal(t, canonical)))
 	})
+}
+
+// requireSame walks both documents.
+func requireSame(t *testing.T, want any, v payload.Value) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		require.Equal(t, payload.Object, v.Kind())
+		seen := map[string]bool{}
+		for name := range v.Members() {
+			seen[name] = true
+			requireSame(t, want[name], v.Get(name))
+		}
+		require.Len(t, seen, len(want))
+	case []any:
+		require.Equal(t, payload.Array, v.Kind())
+		i := 0
+		for element := range v.Elements() {
+			requireSame(t, want[i], element)
+			i++
+		}
+		require.Len(t, want, i)
+	case nil:
+		require.Equal(t, payload.Null, v.Kind())
+	case string:
+		require.Equal(t, payload.String, v.Kind())
+		s, _ := v.Scalar()
+		require.Equal(t, want, s)
+	default:
+		require.Equal(t, fmt.Sprint(want), v.Text())
+	}
 }
 
 func depth(text []byte) int {
@@ -239,7 +282,7 @@ func unmarshal(t *testing.T, text []byte) any {
 }
 
 // BenchmarkParse compares ways to read a body of 3 KB: ours, the tokens alone of
-// the library below it, and encoding/json's.
+// jsontext, and encoding/json.
 func BenchmarkParse(b *testing.B) {
 	body, err := os.ReadFile("../vendors/callrail/testdata/post_call/abandoned.json")
 	require.NoError(b, err)
@@ -247,8 +290,9 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			_, err := payload.Parse(body)
+			v, err := payload.Parse(string(body))
 			require.NoError(b, err)
+			v.Release()
 		}
 	})
 	b.Run("jsontext", func(b *testing.B) {

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"mime"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -21,11 +23,14 @@ type Input struct {
 	Payload payload.Value // an object
 	Event   string        // the native event; "" if nothing names or matches one
 
-	vendor *Vendor
+	reader Reader
 }
 
-// Read returns a reader for one event.
-func (in *Input) Read() *Reader { return &Reader{northAmerican: in.vendor.NorthAmerican} }
+// Read returns a reader for the next event. It serves until Read is called again.
+func (in *Input) Read() *Reader {
+	in.reader.issues = nil
+	return &in.reader
+}
 
 // Draft is what a vendor knows of one event. Decode completes it.
 type Draft struct {
@@ -35,7 +40,7 @@ type Draft struct {
 	Time    string     // RFC 3339 in UTC
 	Person  string     // whose events go to one partition, by the vendor's own ladder; "" if nobody is named
 	Data    event.Data // without issues and raw
-	Issues  *Reader    // what Data was read with
+	Read    *Reader    // what Data was read with, for its issues
 	Raw     string     // the text of the event's own payload; "" if it is all of Input.Payload
 }
 
@@ -88,13 +93,14 @@ func Refuse(reason Reason, format string, args ...any) error {
 }
 
 // Payload reads the payload of a delivery, without the vendor's secrets. Its
-// errors are Undecodable.
+// errors are Undecodable. The delivery's body must not change while the payload
+// or anything that is decoded of it is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	read := payload.Parse
 	if isForm(d) {
 		read = payload.ParseForm
 	}
-	document, err := read(d.Body)
+	document, err := read(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)))
 	if err != nil {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
@@ -125,29 +131,33 @@ func isForm(d *delivery.Delivery) bool {
 	return found && !bytes.ContainsAny(name, " \t\r\n\"<>{}:")
 }
 
-// Decode turns a delivery into the events of its payload, at least one. It is a
-// pure function: the same delivery gives the same events. Its errors are
-// Undecodable.
-func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, emit func(*event.Event) error) error {
-	in := &Input{Payload: document, vendor: v}
-	basis, contradiction := v.native(in, d)
-	e, ok := v.Native(in.Event)
-	if !ok {
-		e.Convert = func(in *Input) []Draft { return []Draft{v.Other(in)} }
-	}
-	drafts := e.Convert(in)
-	for i := range drafts {
-		if len(drafts) == 1 {
-			drafts[i].Raw = ""
-		}
-		if contradiction {
-			drafts[i].Issues = drafts[i].Issues.with(event.Issue{Field: "vendorevent", Reason: event.Contradiction})
-		}
-		if err := emit(v.complete(in, d, basis, &drafts[i])); err != nil {
-			return err
+// Decode turns a delivery, whose payload is the document, into its events, at
+// least one, and emits them in turn; an event serves until emit returns. Apart
+// from emit it is a pure function: the same delivery gives the same events. Its
+// errors are those of emit.
+func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, emit func(*event.Event) error) (err error) {
+	c := completions.Get().(*completion)
+	defer func() {
+		*c = completion{hashed: c.hashed[:0]}
+		completions.Put(c)
+	}()
+	c.vendor, c.delivery = v, d
+	c.in = Input{Payload: document, reader: Reader{northAmerican: v.NorthAmerican}}
+	c.basis, c.contradiction = v.native(&c.in, d)
+	complete := func(draft Draft) {
+		if err == nil {
+			err = emit(c.complete(&draft))
 		}
 	}
-	return nil
+	switch native, ok := v.Native(c.in.Event); {
+	case !ok:
+		complete(v.Other(&c.in))
+	case native.Convert != nil:
+		complete(native.Convert(&c.in))
+	default:
+		native.Split(&c.in, complete)
+	}
+	return err
 }
 
 // native finds the native event: a name in the payload wins over a declared one,
@@ -170,37 +180,54 @@ func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.EventBasis
 	return "", false
 }
 
-// complete makes an event of a draft.
-func (v *Vendor) complete(in *Input, d *delivery.Delivery, basis event.EventBasis, draft *Draft) *event.Event {
-	source := v.Name
-	if d.Account != "" {
-		source += "/" + d.Account
-	}
-	e := &event.Event{
+// completion makes events of the drafts of a delivery.
+type completion struct {
+	vendor        *Vendor
+	delivery      *delivery.Delivery
+	in            Input
+	basis         event.EventBasis
+	contradiction bool // the route declares another native event than the payload names
+	event         event.Event
+	hashed        []byte
+}
+
+var completions = sync.Pool{New: func() any { return &completion{hashed: make([]byte, 0, 512)} }}
+
+func (c *completion) complete(draft *Draft) *event.Event {
+	v, d, e := c.vendor, c.delivery, &c.event
+	*e = event.Event{
 		SpecVersion:     event.SpecVersion,
-		Source:          "/" + source,
+		Source:          v.source,
 		Type:            draft.Type,
 		Subject:         Clean(draft.Subject, maxAttribute),
 		Time:            draft.Time,
 		DataContentType: "application/json",
 		Vendor:          v.Name,
-		VendorEvent:     in.Event,
-		EventBasis:      basis,
+		VendorEvent:     c.in.Event,
+		EventBasis:      c.basis,
 		DeliveryID:      d.ID,
 		Data:            draft.Data,
 	}
+	if d.Account != "" {
+		e.Source += "/" + d.Account
+	}
 	if e.Type == "" {
-		e.Type = event.Scoped(v.Name, in.Event)
+		e.Type = event.Scoped(v.Name, e.VendorEvent)
 	}
 	e.DataSchema = event.DataSchema(e.Type)
 	if !d.ReceivedAt.IsZero() {
 		e.RecordedTime = d.ReceivedAt.UTC().Format(time.RFC3339Nano)
 	}
-	e.Data.Raw = event.Raw(draft.Raw)
-	if e.Data.Raw == "" {
-		e.Data.Raw = event.Raw(in.Payload.Text())
+	if e.Data.Raw = event.Raw(draft.Raw); e.Data.Raw == "" {
+		e.Data.Raw = event.Raw(c.in.Payload.Text())
 	}
-	e.ID, e.IDBasis = draft.ID.sum(e, in.Payload)
+	if draft.Read != nil {
+		e.Data.Issues = draft.Read.issues
+	}
+	if c.contradiction {
+		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
+	}
+	e.ID, e.IDBasis = c.id(draft)
 	place := Clean(draft.Person, maxAttribute)
 	if place == "" {
 		place = e.Subject
@@ -208,32 +235,30 @@ func (v *Vendor) complete(in *Input, d *delivery.Delivery, basis event.EventBasi
 	if place == "" {
 		place = e.ID
 	}
-	e.PartitionKey = source + "/" + place
-	if draft.Issues != nil {
-		e.Data.Issues = draft.Issues.issues
-	}
+	e.PartitionKey = e.Source[1:] + "/" + place
 	return e
 }
 
-// sum computes an id: the first 16 bytes of SHA-256 over the canonical JSON array
+// id computes an id: the first 16 bytes of SHA-256 over the canonical JSON array
 // ["1", source, vendorevent, part, ...]. A part is a string's value, the text of
 // a number or boolean, the canonical form of an array or object, or null.
-func (id Identity) sum(e *event.Event, whole payload.Value) (string, event.IDBasis) {
+func (c *completion) id(draft *Draft) (string, event.IDBasis) {
+	basis, parts := draft.ID.basis, draft.ID.parts
 	absent := 0
-	for _, part := range id.parts {
+	for _, part := range parts {
 		if part.Absent() {
 			absent++
 		}
 	}
-	basis, parts := id.basis, id.parts
 	if basis != event.Natural || absent > 0 {
 		basis = event.Content
 	}
-	if absent == len(parts) || absent > 0 && id.basis == event.Natural {
-		parts = []payload.Value{rawOf(e, whole)}
+	if absent == len(parts) || absent > 0 && draft.ID.basis == event.Natural {
+		parts = []payload.Value{c.own(draft)}
 	}
-	b := make([]byte, 0, 256)
-	b = payload.AppendString(append(b, `["1",`...), e.Source)
+
+	e := &c.event
+	b := payload.AppendString(append(c.hashed[:0], `["1",`...), e.Source)
 	if b = append(b, ','); e.VendorEvent == "" {
 		b = append(b, "null"...)
 	} else {
@@ -250,18 +275,19 @@ func (id Identity) sum(e *event.Event, whole payload.Value) (string, event.IDBas
 			b = payload.AppendString(b, part.Canonical())
 		}
 	}
-	sum := sha256.Sum256(append(b, ']'))
+	c.hashed = append(b, ']')
+	sum := sha256.Sum256(c.hashed)
 	return hex.EncodeToString(sum[:16]), basis
 }
 
-// rawOf returns the event's own payload: all of it or a slice.
-func rawOf(e *event.Event, whole payload.Value) payload.Value {
-	if len(e.Data.Raw) == len(whole.Text()) && string(e.Data.Raw) == whole.Text() {
-		return whole
+// own returns the payload of the event alone: all of it or a slice.
+func (c *completion) own(draft *Draft) payload.Value {
+	if draft.Raw == "" {
+		return c.in.Payload
 	}
-	slice, err := payload.Parse([]byte(e.Data.Raw))
+	slice, err := payload.Parse(draft.Raw)
 	if err != nil {
-		panic(fmt.Sprintf("vendor %s: building a payload: %v", e.Vendor, err)) // its decoder builds no JSON
+		panic(fmt.Sprintf("vendor %s: building a payload: %v", c.vendor.Name, err)) // its decoder builds no JSON
 	}
 	return slice
 }
@@ -275,7 +301,7 @@ const (
 // Clean removes the characters that an attribute of CloudEvents must not hold
 // and cuts the text to at most that many bytes.
 func Clean(s string, most int) string {
-	if i := strings.IndexFunc(s, forbidden); i >= 0 {
+	if !printable(s) && strings.ContainsFunc(s, forbidden) {
 		s = strings.Map(func(r rune) rune {
 			if forbidden(r) {
 				return -1
@@ -290,6 +316,17 @@ func Clean(s string, most int) string {
 		s = s[:most]
 	}
 	return s
+}
+
+// printable reports whether s is ASCII without control characters, as almost all
+// attributes are.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || '~' < s[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func forbidden(r rune) bool {

@@ -15,7 +15,7 @@ import (
 
 func parse(t *testing.T, text string) payload.Value {
 	t.Helper()
-	v, err := payload.Parse([]byte(text))
+	v, err := payload.Parse(text)
 	require.NoError(t, err)
 	return v
 }
@@ -45,7 +45,8 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			id, basis := test.id.sum(&event.Event{Source: "/v/main", VendorEvent: test.native, Data: event.Data{Raw: event.Raw(p.Text())}}, p)
+			c := completion{in: Input{Payload: p}, event: event.Event{Source: "/v/main", VendorEvent: test.native}}
+			id, basis := c.id(&Draft{ID: test.id})
 			sum := sha256.Sum256([]byte(test.over))
 			require.Equal(t, hex.EncodeToString(sum[:16]), id, test.over)
 			require.Equal(t, test.basis, basis)
@@ -132,7 +133,7 @@ func TestPairs(t *testing.T) {
 }
 
 func TestRegisterRefuses(t *testing.T) {
-	convert := func(*Input) []Draft { return []Draft{{}} }
+	convert := func(*Input) Draft { return Draft{} }
 	whole := func() Vendor {
 		return Vendor{
 			Name: "example", Title: "Example", Page: "https://example.com/webhooks", Setup: "Somewhere.",
@@ -147,6 +148,8 @@ func TestRegisterRefuses(t *testing.T) {
 		"convert":    func(v *Vendor) { v.Other = nil },
 		"events":     func(v *Vendor) { v.Events = nil },
 		"conversion": func(v *Vendor) { v.Events[0].Convert = nil },
+		"types":      func(v *Vendor) { v.Events[0].Types = nil },
+		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft)) {} },
 		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
 	} {
 		v := whole()

@@ -23,15 +23,6 @@ func (r *Reader) issue(field string, reason event.Reason) {
 	}
 }
 
-// with returns the reader with an issue put before its own.
-func (r *Reader) with(issue event.Issue) *Reader {
-	if r == nil {
-		r = &Reader{}
-	}
-	r.issues = slices.Insert(r.issues, 0, issue)
-	return r
-}
-
 // Contradict notes that what the route declared does not fit the payload.
 func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 

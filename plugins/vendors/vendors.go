@@ -38,22 +38,29 @@ type Vendor struct {
 	// NorthAmerican says that phones without a country code are of the North
 	// American plan.
 	NorthAmerican bool
+
+	source string // of events without an account
 }
 
 // NativeEvent is what a vendor says has happened.
 type NativeEvent struct {
-	Name    string               // the vendor's own name
-	Types   []string             // what it gives: types of the catalogue, or vendor-scoped ones
-	Convert func(*Input) []Draft // at least one
+	Name  string   // the vendor's own name
+	Types []string // what it gives: types of the catalogue, or vendor-scoped ones
+
+	// Convert converts a payload that is one event. Split converts a payload that
+	// may be several, at least one. A native event has one of them.
+	Convert func(*Input) Draft
+	Split   func(in *Input, emit func(Draft))
 }
 
 // Native returns the native event of that name.
-func (v *Vendor) Native(name string) (NativeEvent, bool) {
-	i, ok := slices.BinarySearchFunc(v.Events, name, func(e NativeEvent, name string) int { return strings.Compare(e.Name, name) })
-	if !ok {
-		return NativeEvent{}, false
+func (v *Vendor) Native(name string) (*NativeEvent, bool) {
+	for i := range v.Events {
+		if v.Events[i].Name == name {
+			return &v.Events[i], true
+		}
 	}
-	return v.Events[i], true
+	return nil, false
 }
 
 var registry []*Vendor
@@ -71,9 +78,11 @@ func Register(v Vendor) {
 	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
 	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)
 	for i, e := range v.Events {
-		mustHold(e.Name != "" && e.Convert != nil && len(e.Types) > 0, "vendor %s: native event %q has to have a name, types and a conversion", v.Name, e.Name)
+		mustHold(e.Name != "" && len(e.Types) > 0, "vendor %s: native event %q has to have a name and types", v.Name, e.Name)
+		mustHold((e.Convert == nil) != (e.Split == nil), "vendor %s: native event %s has to have one conversion", v.Name, e.Name)
 		mustHold(i == 0 || v.Events[i-1].Name < e.Name, "vendor %s: native event %s has to stand in its order", v.Name, e.Name)
 	}
+	v.source = "/" + v.Name
 	registry = append(registry, &v)
 	slices.SortFunc(registry, func(a, b *Vendor) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -76,15 +76,15 @@ func familyOf(p payload.Value) family {
 
 // in returns a conversion that takes no payload of another family for what the
 // route declared.
-func in(declared family, convert func(*vendors.Input) vendors.Draft) func(*vendors.Input) []vendors.Draft {
-	return func(in *vendors.Input) []vendors.Draft {
+func in(declared family, convert func(*vendors.Input) vendors.Draft) func(*vendors.Input) vendors.Draft {
+	return func(in *vendors.Input) vendors.Draft {
 		if actual := familyOf(in.Payload); actual != "" && actual != declared {
 			draft := other(in)
 			draft.Type = "callrail.unrecognized"
-			draft.Issues.Contradict()
-			return []vendors.Draft{draft}
+			draft.Read.Contradict()
+			return draft
 		}
-		return []vendors.Draft{convert(in)}
+		return convert(in)
 	}
 }
 
@@ -279,7 +279,7 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 		ID:      vendors.Natural(rid(&c.record)),
 		Subject: vendors.Subject("call", id(&c.record)),
 		Person:  personOf(&c.record, c.CustomerPhoneNumber),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:     event.Phone,
 			Direction:   r.Direction("direction", c.Direction),
@@ -364,7 +364,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 		ID:      vendors.Natural(rid(&t.record)),
 		Subject: vendors.Subject("message", id(&t.record)),
 		Time:    sentAt,
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel: event.SMS,
 			Agent:   convertAgent(r, t.Agent),
@@ -391,7 +391,7 @@ func formSubmitted(in *vendors.Input) vendors.Draft {
 		Subject: vendors.Subject("form", id(&f.record)),
 		Time:    r.Time("time", f.SubmittedAt, f.CreatedAt),
 		Person:  personOf(&f.record, f.CustomerPhoneNumber),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel: event.Web,
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
@@ -409,14 +409,14 @@ func formSubmitted(in *vendors.Input) vendors.Draft {
 	}
 }
 
-func voiceAssistAnswered(in *vendors.Input) []vendors.Draft {
+func voiceAssistAnswered(in *vendors.Input) vendors.Draft {
 	v, r := payload.Bind[voiceAssist](in.Payload), in.Read()
 	callID := r.Text("call.id", v.CallID)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		ID:      vendors.Natural(v.CallID),
 		Subject: vendors.Subject("call", callID),
 		Time:    r.Time("time", v.Timestamp),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel: event.Phone,
 			Call: &event.Call{
@@ -424,7 +424,7 @@ func voiceAssistAnswered(in *vendors.Input) []vendors.Draft {
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
 			},
 		},
-	}}
+	}
 }
 
 // other converts what no rule fits. The id's prefix tells what it is about.
@@ -440,7 +440,7 @@ func other(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Content(),
 		Subject: subject,
 		Person:  personOf(&o, o.CustomerPhoneNumber),
-		Issues:  in.Read(),
+		Read:    in.Read(),
 	}
 }
 

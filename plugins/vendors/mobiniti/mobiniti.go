@@ -22,7 +22,7 @@ func init() {
 			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},
 			{Name: "delivery_report", Types: []string{
 				event.MessageDelivered, event.MessageFailed, event.MessageBounced, event.MessageReported, "mobiniti.delivery_report",
-			}, Convert: deliveryReport},
+			}, Split: deliveryReport},
 			{Name: "inbound", Types: []string{event.MessageReceived}, Convert: received},
 			{Name: "rejection", Types: []string{event.MessageRejected}, Convert: rejected},
 			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
@@ -84,15 +84,15 @@ type rejection struct {
 
 // native data structure conversion
 
-func received(in *vendors.Input) []vendors.Draft {
+func received(in *vendors.Input) vendors.Draft {
 	c, r := payload.Bind[contact](in.Payload), in.Read()
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.MessageReceived,
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
 		Subject: vendors.Subject("contact", id(&c)),
 		Time:    r.Time("time", c.ReceivedAt),
 		Person:  personOf(&c),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Inbound,
@@ -103,19 +103,19 @@ func received(in *vendors.Input) []vendors.Draft {
 				Text: r.Text("message.text", c.Message),
 			},
 		},
-	}}
+	}
 }
 
-func unsubscribed(in *vendors.Input) []vendors.Draft {
+func unsubscribed(in *vendors.Input) vendors.Draft {
 	c, r := payload.Bind[contact](in.Payload), in.Read()
 	converted := convertContact(&c, r)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.ContactUnsubscribed,
 		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
 		Subject: vendors.Subject("contact", id(&c)),
 		Time:    converted.UnsubscribedAt,
 		Person:  personOf(&c),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Contact: converted,
 			Subscription: &event.Subscription{
@@ -124,45 +124,45 @@ func unsubscribed(in *vendors.Input) []vendors.Draft {
 				Subscribed: event.False,
 			},
 		},
-	}}
+	}
 }
 
-func statusChanged(in *vendors.Input) []vendors.Draft {
+func statusChanged(in *vendors.Input) vendors.Draft {
 	c, r := payload.Bind[contact](in.Payload), in.Read()
 	converted := convertContact(&c, r)
 	converted.Status = r.Text("contact.status", c.Status)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.ContactStatusChanged,
 		ID:      vendors.Natural(c.ID, c.Status, c.UpdatedAt),
 		Subject: vendors.Subject("contact", id(&c)),
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&c),
-		Issues:  r,
+		Read:    r,
 		Data:    event.Data{Contact: converted},
-	}}
+	}
 }
 
-func bounced(in *vendors.Input) []vendors.Draft {
+func bounced(in *vendors.Input) vendors.Draft {
 	c, r := payload.Bind[contact](in.Payload), in.Read()
 	converted := convertContact(&c, r)
 	converted.Bounces = r.Number("contact.bounces", c.Bounces)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.ContactBounced,
 		ID:      vendors.Natural(c.ID, c.Bounces, c.UpdatedAt),
 		Subject: vendors.Subject("contact", id(&c)),
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&c),
-		Issues:  r,
+		Read:    r,
 		Data:    event.Data{Contact: converted},
-	}}
+	}
 }
 
-func rejected(in *vendors.Input) []vendors.Draft {
+func rejected(in *vendors.Input) vendors.Draft {
 	f, r := payload.Bind[rejection](in.Payload), in.Read()
-	return []vendors.Draft{{
-		Type:   event.MessageRejected,
-		ID:     vendors.Content(),
-		Issues: r,
+	return vendors.Draft{
+		Type: event.MessageRejected,
+		ID:   vendors.Content(),
+		Read: r,
 		Data: event.Data{
 			Failure: &event.Failure{
 				Code:        r.Text("failure.code", f.Code),
@@ -170,7 +170,7 @@ func rejected(in *vendors.Input) []vendors.Draft {
 				Description: r.Text("failure.description", f.Description),
 			},
 		},
-	}}
+	}
 }
 
 // other converts what no rule fits.
@@ -179,7 +179,7 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: personOf(&c),
-		Issues: in.Read(),
+		Read:   in.Read(),
 	}
 }
 

@@ -44,28 +44,30 @@ type message struct {
 
 // native data structure conversion
 
-func deliveryReport(in *vendors.Input) []vendors.Draft {
+func deliveryReport(in *vendors.Input, emit func(vendors.Draft)) {
 	s := newSlicer(in.Payload)
-	if len(s.messages)+len(s.orphans) == 0 || s.size() > 8*len(in.Payload.Text())+2<<10*s.events() {
-		return []vendors.Draft{other(in)}
+	events := s.events()
+	if len(s.messages)+len(s.orphans) == 0 || s.size() > 8*len(in.Payload.Text())+2<<10*events {
+		emit(other(in))
+		return
 	}
-	drafts := make([]vendors.Draft, 0, s.events())
+	first := true
+	emitSlice := func(draft vendors.Draft, statuses, messages string) {
+		if events > 1 { // else it is the report itself
+			draft.Raw = s.report(first, statuses, messages)
+		}
+		first = false
+		emit(draft)
+	}
 	for _, m := range s.messages {
-		draft := convertMessage(in, &m)
-		draft.Raw = s.slice(len(drafts) == 0, m.listings.text(), m.value.Text())
-		drafts = append(drafts, draft)
+		emitSlice(convertMessage(in, &m), m.listings.text(), "["+m.value.Text()+"]")
 	}
 	for _, o := range s.orphans {
-		draft := convertOrphan(in, o)
-		draft.Raw = s.slice(len(drafts) == 0, o.text(), "")
-		drafts = append(drafts, draft)
+		emitSlice(convertOrphan(in, o), o.text(), "[]")
 	}
 	if s.left() {
-		draft := other(in)
-		draft.Raw = s.leftover()
-		drafts = append(drafts, draft)
+		emitSlice(other(in), s.leftStatuses.text(), s.leftMessages.text())
 	}
-	return drafts
 }
 
 func convertMessage(in *vendors.Input, listed *listedMessage) vendors.Draft {
@@ -78,7 +80,7 @@ func convertMessage(in *vendors.Input, listed *listedMessage) vendors.Draft {
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
 		Subject: vendors.Subject("message", id),
 		Person:  phone,
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Outbound,
@@ -105,7 +107,7 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 		Type:   v.eventType,
 		ID:     vendors.Content(),
 		Person: phone,
-		Issues: r,
+		Read:   r,
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Outbound,
@@ -325,17 +327,16 @@ func (l *listings) byCode() []*listings {
 func (l *listings) recipient() payload.Value { return l.all[0].recipients[0] }
 
 func (l *listings) text() string {
-	if l == nil {
-		return ""
-	}
-	var b []byte
-	for i, listing := range l.all {
-		if i > 0 {
-			b = append(b, ',')
+	b := []byte{'['}
+	if l != nil {
+		for i, listing := range l.all {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = listing.append(b)
 		}
-		b = listing.append(b)
 	}
-	return string(b)
+	return string(append(b, ']'))
 }
 
 func (l *listings) size() (n int) {
@@ -410,14 +411,6 @@ func (s *slicer) size() int {
 		n += frame + o.size()
 	}
 	return n
-}
-
-func (s *slicer) slice(first bool, statuses, messages string) string {
-	return s.report(first, "["+statuses+"]", "["+messages+"]")
-}
-
-func (s *slicer) leftover() string {
-	return s.report(false, s.leftStatuses.text(), s.leftMessages.text())
 }
 
 func (s *slicer) report(first bool, statuses, messages string) string {

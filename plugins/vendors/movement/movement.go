@@ -116,17 +116,17 @@ type choice struct {
 
 // native data structure conversion
 
-func callFinished(in *vendors.Input) []vendors.Draft {
+func callFinished(in *vendors.Input) vendors.Draft {
 	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	c := vendors.Object[call](r, "call", w.Call)
 	beganAt := r.Time("call.started_at", c.BeganAt)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.CallCompleted,
 		ID:      vendors.Natural(c.ID),
 		Subject: vendors.Subject("call", r.Text("call.id", c.ID)),
 		Time:    beganAt,
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:   event.Phone,
 			Direction: event.Outbound, // calls are placed by the user
@@ -141,15 +141,15 @@ func callFinished(in *vendors.Input) []vendors.Draft {
 			},
 			Survey: survey(r, c.Responses),
 		},
-	}}
+	}
 }
 
-func textSent(in *vendors.Input) []vendors.Draft {
-	return []vendors.Draft{convertText(in, event.MessageSent, event.Outbound)}
+func textSent(in *vendors.Input) vendors.Draft {
+	return convertText(in, event.MessageSent, event.Outbound)
 }
 
-func textReceived(in *vendors.Input) []vendors.Draft {
-	return []vendors.Draft{convertText(in, event.MessageReceived, event.Inbound)}
+func textReceived(in *vendors.Input) vendors.Draft {
+	return convertText(in, event.MessageReceived, event.Inbound)
 }
 
 func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
@@ -162,7 +162,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 		Subject: vendors.Subject("message", r.Text("message.id", t.ID)),
 		Time:    sentAt,
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:   event.Text, // SMS and WhatsApp cannot be told apart
 			Direction: direction,
@@ -179,17 +179,17 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 	}
 }
 
-func emailSent(in *vendors.Input) []vendors.Draft {
+func emailSent(in *vendors.Input) vendors.Draft {
 	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	e := vendors.Object[email](r, "email", w.Email)
 	sentAt := r.Time("email.sent_at", e.SentAt)
-	return []vendors.Draft{{
+	return vendors.Draft{
 		Type:    event.EmailSent,
 		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail goes to many targets
 		Subject: vendors.Subject("email", r.Text("email.id", e.ID)),
 		Time:    sentAt,
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel:   event.Mail,
 			Direction: event.Outbound,
@@ -203,19 +203,19 @@ func emailSent(in *vendors.Input) []vendors.Draft {
 				SentAt:  sentAt,
 			},
 		},
-	}}
+	}
 }
 
 // unsubscribed converts an unsubscribe only if the payload says that it is one.
 // Two equal ones can both be true: nothing tells when they happened.
-func unsubscribed(in *vendors.Input) []vendors.Draft {
+func unsubscribed(in *vendors.Input) vendors.Draft {
 	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
 	draft := vendors.Draft{
 		ID:      vendors.Content(),
 		Subject: vendors.Subject("contact", personOf(in)),
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Contact:  contact(r, w.Target),
 			Campaign: campaign(r, w.Campaign),
@@ -231,7 +231,7 @@ func unsubscribed(in *vendors.Input) []vendors.Draft {
 	if draft.Data.Subscription.Subscribed == event.False {
 		draft.Type = event.ContactUnsubscribed
 	}
-	return []vendors.Draft{draft}
+	return draft
 }
 
 // other converts what no rule fits.
@@ -239,7 +239,7 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: personOf(in),
-		Issues: in.Read(),
+		Read:   in.Read(),
 	}
 }
 

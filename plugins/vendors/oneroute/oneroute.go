@@ -78,7 +78,7 @@ type channel struct {
 
 // native data structure conversion
 
-func newMessage(in *vendors.Input) []vendors.Draft {
+func newMessage(in *vendors.Input) vendors.Draft {
 	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	m := vendors.Object[message](r, "message", w.Message)
 	s := vendors.Object[sender](r, "message.sender", m.Sender)
@@ -89,7 +89,7 @@ func newMessage(in *vendors.Input) []vendors.Draft {
 		Subject: subject(&m, &c),
 		Time:    lastMessageAt, // the nearest to the message's own, which is not sent
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Channel: medium(r, c.Channel),
 			Contact: contact(r, c.Customer),
@@ -122,7 +122,7 @@ func newMessage(in *vendors.Input) []vendors.Draft {
 		draft.Data.Direction = event.Outbound
 		draft.Data.Agent = &event.Agent{Name: r.Text("agent.name", s.Name)}
 	}
-	return []vendors.Draft{draft}
+	return draft
 }
 
 // identity is the message's id, which is not always there, else what makes the
@@ -147,7 +147,7 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: personOf(in),
-		Issues: in.Read(),
+		Read:   in.Read(),
 	}
 }
 

@@ -76,38 +76,38 @@ type sender struct {
 
 // email returns the conversion of an event of an e-mail. A contact may be reached
 // by other means: only a sender with an address has sent an e-mail.
-func email(eventType string, direction event.Direction) func(*vendors.Input) []vendors.Draft {
-	return func(in *vendors.Input) []vendors.Draft {
+func email(eventType string, direction event.Direction) func(*vendors.Input) vendors.Draft {
+	return func(in *vendors.Input) vendors.Draft {
 		draft, _ := convert(in)
 		if draft.Data.Agent.Email != "" {
 			draft.Type = eventType
 			draft.Data.Channel = event.Mail
 			draft.Data.Direction = direction
 		}
-		return []vendors.Draft{draft}
+		return draft
 	}
 }
 
-func contactChanged(eventType string) func(*vendors.Input) []vendors.Draft {
-	return func(in *vendors.Input) []vendors.Draft {
+func contactChanged(eventType string) func(*vendors.Input) vendors.Draft {
+	return func(in *vendors.Input) vendors.Draft {
 		draft, _ := convert(in)
 		draft.Type = eventType
-		return []vendors.Draft{draft}
+		return draft
 	}
 }
 
-func interestChanged(in *vendors.Input) []vendors.Draft {
+func interestChanged(in *vendors.Input) vendors.Draft {
 	draft, c := convert(in, "interest")
 	draft.Type = event.ContactInterestChanged
-	draft.Data.Contact.Interest = draft.Issues.Text("contact.interest", c.Interest)
-	return []vendors.Draft{draft}
+	draft.Data.Contact.Interest = draft.Read.Text("contact.interest", c.Interest)
+	return draft
 }
 
-func appointmentChanged(in *vendors.Input) []vendors.Draft {
+func appointmentChanged(in *vendors.Input) vendors.Draft {
 	draft, c := convert(in, "appointment")
 	draft.Type = event.ContactAppointmentChanged
-	draft.Data.Contact.Appointment = draft.Issues.Bool("contact.appointment", c.Appointment)
-	return []vendors.Draft{draft}
+	draft.Data.Contact.Appointment = draft.Read.Bool("contact.appointment", c.Appointment)
+	return draft
 }
 
 // convert converts what every event has. The members of the contact that make
@@ -129,7 +129,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 		Subject: vendors.Subject("contact", personOf(in)),
 		Time:    r.Time("time", c.UpdatedAt), // the nearest to the event's own, which is not sent
 		Person:  personOf(in),
-		Issues:  r,
+		Read:    r,
 		Data: event.Data{
 			Contact: &event.Contact{
 				ID:        r.Text("contact.id", c.ID),
@@ -162,7 +162,7 @@ func other(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Content(),
 		Subject: vendors.Subject("contact", personOf(in)),
 		Person:  personOf(in),
-		Issues:  in.Read(),
+		Read:    in.Read(),
 	}
 }
 
