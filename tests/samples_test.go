@@ -98,7 +98,7 @@ func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	err = v.Decode(d, document, func(e *event.Event) error {
+	err = v.Decode(d, document, 20_000, func(e *event.Event) error {
 		kept := *e
 		events = append(events, &kept)
 		return nil
@@ -116,11 +116,11 @@ func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
 	return events[0]
 }
 
-// comparable is the JSON of an event without what decoding it again cannot give:
+// redecodable is the JSON of an event without what decoding it again cannot give:
 // what the door stamped, how the native event was known, and that a route
 // declared another native event than the payload names, which only the delivery
 // knows.
-func comparable(e *event.Event) string {
+func redecodable(e *event.Event) string {
 	c := *e
 	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
 	if e.EventBasis == event.Payload {

@@ -100,7 +100,7 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 	require.NotEmpty(t, events, "%s", d.Body)
 	requireNothingLost(t, v, d, events)
 	for _, e := range events {
-		if got, want := comparable(again(t, v, e)), comparable(e); got != want {
+		if got, want := redecodable(again(t, v, e)), redecodable(e); got != want {
 			require.Equal(t, want, got, "raw does not decode to the same event")
 		}
 		require.Regexp(t, `^[0-9a-f]{32}$`, e.ID)
@@ -136,7 +136,8 @@ func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, e
 	}
 }
 
-// leaves counts the names and scalars within a value. A null says nothing.
+// leaves counts the names and scalars within a value. Null and "" say
+// nothing.
 func leaves(v any) map[string]int {
 	counts := map[string]int{}
 	var count func(v any)
@@ -153,6 +154,9 @@ func leaves(v any) map[string]int {
 			}
 		case nil:
 		default:
+			if v == "" {
+				return
+			}
 			counts[fmt.Sprintf("%T %v", v, v)]++
 		}
 	}

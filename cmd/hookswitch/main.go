@@ -1,11 +1,88 @@
+// Command hookswitch is the distribution: the engine's command line with our
+// components, without those that run commands or lose data, and with admin
+// endpoints that only this machine reaches.
 package main
 
 import (
+	"cmp"
 	"context"
+	"os"
+	"runtime/debug"
+	"slices"
+	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
 )
 
-func main() { service.RunCLI(context.Background()) }
+func main() {
+	service.RunCLI(context.Background(), append(options(),
+		service.CLIOptAddCommand(streamsCommand()),
+		service.CLIOptAddCommand(healthCommand()),
+	)...)
+}
+
+// options makes the engine's command line ours.
+func options() []service.CLIOptFunc {
+	env := environment()
+	info, _ := debug.ReadBuildInfo()
+	version, date := stamp(info)
+	return []service.CLIOptFunc{
+		service.CLIOptSetBinaryName("hookswitch"),
+		service.CLIOptSetProductName("Hookswitch"),
+		service.CLIOptSetDocumentationURL("https://github.com/hookswitch/hookswitch"),
+		service.CLIOptSetDefaultConfigPaths("/etc/hookswitch.yaml"),
+		service.CLIOptSetVersion(version, date),
+		service.CLIOptSetEnvironment(env),
+		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
+			schema := env.FullConfigSchema(version, date)
+			schema.SetFieldDefault(adminAddress(), "http", "address")
+			schema.SetFieldDefault(map[string]any{"@service": "hookswitch"}, "logger", "static_fields")
+			return schema
+		}),
+	}
+}
+
+// environment returns what is compiled in, but for what nobody's config gets:
+//   - subprocess, command and awk run commands of the machine, and dynamic takes
+//     any component from whoever reaches the admin endpoints;
+//   - the buffers memory and system_window acknowledge what they hold in memory
+//     only, so a sender is told that its delivery is safe before it is.
+func environment() *service.Environment {
+	env := service.NewEnvironment().Without("subprocess", "command", "awk", "dynamic")
+	var buffers []string // not by Without: there is a cache called memory, too
+	env.WalkBuffers(func(name string, _ *service.ConfigView) {
+		if !slices.Contains([]string{"memory", "system_window"}, name) {
+			buffers = append(buffers, name)
+		}
+	})
+	return env.WithBuffers(buffers...)
+}
+
+// adminAddress is where /ping, /ready and /metrics are served, unless the config
+// says otherwise.
+func adminAddress() string {
+	return cmp.Or(os.Getenv("HOOKSWITCH_ADMIN_ADDRESS"), "127.0.0.1:4195")
+}
+
+// stamp returns the version with its commit, and the commit's date, as far as the
+// build knows them.
+func stamp(info *debug.BuildInfo) (version, date string) {
+	if info == nil {
+		return "unknown", "unknown"
+	}
+	setting := func(key string) string {
+		for _, s := range info.Settings {
+			if s.Key == key {
+				return s.Value
+			}
+		}
+		return ""
+	}
+	version = cmp.Or(info.Main.Version, "(devel)")
+	if commit := setting("vcs.revision"); commit != "" {
+		version += " commit " + commit
+	}
+	return version, cmp.Or(setting("vcs.time"), "unknown")
+}

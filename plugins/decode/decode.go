@@ -214,6 +214,9 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 
 // Process implements service.Processor.
 func (p *processor) Process(_ context.Context, msg *service.Message) (service.MessageBatch, error) {
+	if msg.GetError() != nil {
+		return service.MessageBatch{msg}, nil // an earlier processor failed, so this is no body to decode
+	}
 	batch, vendor, err := p.decode(msg)
 	if err == nil {
 		return batch, nil
@@ -234,25 +237,29 @@ func (p *processor) Close(context.Context) error { return nil }
 // decode also returns the name of the vendor, "unknown" if it is none.
 func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, error) {
 	d, misconfigured := p.delivery(msg)
-	v := p.vendor
-	if v == nil {
-		var ok bool
-		if v, ok = vendors.Get(d.Vendor); !ok {
-			return nil, "unknown", vendors.Refuse(vendors.Misconfigured, "choosing a decoder: expected a vendor that is compiled in, got %.64q", d.Vendor)
-		}
+	v, known := vendors.Get(d.Vendor)
+	switch {
+	case p.vendor != nil && (d.Vendor == "" || d.Vendor == p.vendor.Name):
+		v = p.vendor
+	case !known && misconfigured != nil:
+		return nil, "unknown", misconfigured
+	case !known:
+		return nil, "unknown", fmt.Errorf("choosing a decoder: expected a vendor that is compiled in, got %.64q", d.Vendor)
+	case p.vendor != nil:
+		misconfigured = fmt.Errorf("choosing a decoder: expected a delivery of %s, got one of %s", p.vendor.Name, v.Name)
 	}
 	document, err := v.Payload(d)
-	if err != nil {
-		return nil, v.Name, err
-	}
 	defer document.Release()
-	if err = misconfigured; err == nil {
+	if err == nil {
+		err = misconfigured
+	}
+	if err == nil {
 		var batch service.MessageBatch
 		if batch, err = p.convert(msg, v, d, document); err == nil {
 			return batch, v.Name, nil
 		}
 	}
-	if len(v.Secrets) > 0 {
+	if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
 		msg.SetBytes([]byte(document.Text())) // which is without them
 	}
 	return nil, v.Name, err
@@ -265,10 +272,7 @@ func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery
 		schemas tally[string]
 		issues  tally[event.Reason]
 	)
-	err := v.Decode(d, document, func(e *event.Event) error {
-		if len(batch) == p.maxEvents {
-			return vendors.Refuse(vendors.TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", v.Name, p.maxEvents)
-		}
+	err := v.Decode(d, document, p.maxEvents, func(e *event.Event) error {
 		text := appendJSON(e)
 		if len(text) > p.maxEventBytes {
 			return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", v.Name, p.maxEventBytes, len(text))
@@ -322,14 +326,13 @@ func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
 	if ok {
 		*d = *received
 	}
-	body, err := msg.AsBytes()
-	d.Body = body
-	if ok {
-		return d, err
+	var err error
+	d.Body, err = msg.AsBytes()
+	if !ok {
+		err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
 	}
-	err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
 	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
-		err = fmt.Errorf("reading account: expected 1 to 64 of a to z, 0 to 9 and -, got %.64q", d.Account)
+		err = errors.New("reading account: expected 1 to 64 of a to z, 0 to 9 and -")
 	}
 	return d, err
 }
@@ -346,7 +349,7 @@ func appendJSON(e *event.Event) []byte {
 }
 
 // message returns the message of an event. What the request's message held does
-// not travel on, but that an earlier processor failed does.
+// not travel on.
 func message(from *service.Message, e *event.Event, schema string, text []byte) *service.Message {
 	msg := service.NewMessageWithContext(from.Context(), text)
 	msg.MetaSetMut("event_id", e.ID)
@@ -358,9 +361,6 @@ func message(from *service.Message, e *event.Event, schema string, text []byte) 
 		msg.MetaSetMut("event_date", e.RecordedTime[:len("2006-01-02")])
 	}
 	msg.MetaSetMut("content-type", event.ContentType)
-	if err := from.GetError(); err != nil {
-		msg.SetError(err)
-	}
 	return msg
 }
 
@@ -397,7 +397,8 @@ func (f *field) read(msg *service.Message, value *string) (err error) {
 		*value, _ = msg.MetaGet(f.meta)
 	default:
 		if *value, err = f.value.TryString(msg); err != nil {
-			err = fmt.Errorf("reading field %s: %w", f.name, err)
+			// Its text may quote what it read.
+			err = fmt.Errorf("reading field %s: expected an interpolation that gives a value", f.name)
 		}
 	}
 	return err

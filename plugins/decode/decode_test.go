@@ -90,7 +90,7 @@ func TestDeliveryWins(t *testing.T) {
 	ctx := delivery.NewContext(t.Context(), &delivery.Delivery{
 		ID: "d-1", ReceivedAt: received, Vendor: "callrail", Account: "south", Event: "pre_call", ContentType: "application/json",
 	})
-	for _, yaml := range []string{`webhook_decode: { vendor: movement, event: post_call, account: main }`, `callrail_decode: { event: post_call, account: main }`} {
+	for _, yaml := range []string{`webhook_decode: { vendor: callrail, event: post_call, account: main }`, `callrail_decode: { event: post_call, account: main }`} {
 		out := process(t, yaml, message(call, "webhook_event", "post_call", "webhook_account", "north").WithContext(ctx))
 		require.NoError(t, out[0].GetError())
 		e := attributes(t, out[0])
@@ -135,6 +135,12 @@ func TestUndecodable(t *testing.T) {
 
 // What cannot become events keeps no secret either, if it can be parsed.
 func TestUndecodableKeepsNoSecret(t *testing.T) {
+	out := process(t, `oneroute_decode: {}`, message(`[{"credentials":"SECRET"}]`))
+	require.Error(t, out[0].GetError())
+	text, err := out[0].AsBytes()
+	require.NoError(t, err)
+	require.Equal(t, `[{}]`, string(text))
+
 	body := `{"event":"newMessage","conversation":{"Channel":{"credentials":{"token":"SECRET"},"webhookUrl":"https://SECRET.example"}}}`
 	for _, yaml := range []string{
 		`oneroute_decode: { max_event_bytes: 10 }`,
@@ -159,11 +165,32 @@ func TestDetailIsBounded(t *testing.T) {
 	require.NotContains(t, detail, "\t")
 }
 
-func TestEarlierFailureTravelsOn(t *testing.T) {
-	msg := message(call)
+// What an earlier processor could not make is no body: it stays as it is, so that
+// the dead letter holds it.
+func TestEarlierFailureIsLeftAlone(t *testing.T) {
+	msg := message(call, "kept", "as it was")
 	msg.SetError(errors.New("an earlier processor failed"))
 	out := process(t, `callrail_decode: {}`, msg)
+	require.Len(t, out, 1)
 	require.ErrorContains(t, out[0].GetError(), "an earlier processor failed")
+	body, err := out[0].AsBytes()
+	require.NoError(t, err)
+	require.Equal(t, call, string(body))
+	require.Equal(t, map[string]string{"kept": "as it was"}, metadata(t, out[0]))
+}
+
+func TestDeliveryOfAnotherVendor(t *testing.T) {
+	ctx := delivery.NewContext(t.Context(), &delivery.Delivery{Vendor: "oneroute"})
+	out := process(t, `callrail_decode: {}`, message(`{"credentials":"SECRET","a":1}`).WithContext(ctx))
+	require.ErrorContains(t, out[0].GetError(), "expected a delivery of callrail, got one of oneroute")
+	body, err := out[0].AsBytes()
+	require.NoError(t, err)
+	require.Equal(t, `{"a":1}`, string(body))
+	require.Equal(t, "misconfigured", metadata(t, out[0])["decode_reason"])
+
+	ctx = delivery.NewContext(t.Context(), &delivery.Delivery{Vendor: "callrail", Account: "Main/.."})
+	out = process(t, `callrail_decode: {}`, message(call).WithContext(ctx))
+	require.ErrorContains(t, out[0].GetError(), "reading account")
 }
 
 func TestConfigIsRefused(t *testing.T) {

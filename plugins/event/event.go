@@ -16,22 +16,22 @@ const ContentType = "application/cloudevents+json; charset=UTF-8"
 
 // Event is the envelope.
 type Event struct {
-	SpecVersion     string     `json:"specversion"`
-	ID              string     `json:"id"`                     // 32 hex digits, the same for the same delivery sent again
-	IDBasis         IDBasis    `json:"idbasis"`                // what an equal id means
-	Source          string     `json:"source"`                 // /vendor or /vendor/account
-	Type            string     `json:"type"`                   // of the catalogue, or vendor-scoped
-	Subject         string     `json:"subject,omitempty"`      // kind/vendor's id
-	Time            string     `json:"time,omitempty"`         // the vendor's timestamp of the occurrence
-	DataContentType string     `json:"datacontenttype"`        //
-	DataSchema      string     `json:"dataschema"`             // URN of the schema of data
-	Vendor          string     `json:"vendor"`                 //
-	VendorEvent     string     `json:"vendorevent,omitempty"`  // the native event
-	EventBasis      EventBasis `json:"eventbasis,omitempty"`   // how the native event is known
-	RecordedTime    string     `json:"recordedtime,omitempty"` // when the delivery was received
-	DeliveryID      string     `json:"deliveryid,omitempty"`   // of the delivery that brought the event
-	PartitionKey    string     `json:"partitionkey"`           // one for all events of a person within a vendor
-	Data            Data       `json:"data"`
+	SpecVersion     string  `json:"specversion"`
+	ID              string  `json:"id"`                     // 32 hex digits, the same for the same delivery sent again
+	IDBasis         IDBasis `json:"idbasis"`                // what an equal id means
+	Source          string  `json:"source"`                 // /vendor or /vendor/account
+	Type            string  `json:"type"`                   // of the catalogue, or vendor-scoped
+	Subject         string  `json:"subject,omitempty"`      // kind/vendor's id
+	Time            string  `json:"time,omitempty"`         // the vendor's timestamp of the occurrence
+	DataContentType string  `json:"datacontenttype"`        //
+	DataSchema      string  `json:"dataschema"`             // URN of the schema of data
+	Vendor          string  `json:"vendor"`                 //
+	VendorEvent     string  `json:"vendorevent,omitempty"`  // the native event
+	EventBasis      Basis   `json:"eventbasis,omitempty"`   // how the native event is known
+	RecordedTime    string  `json:"recordedtime,omitempty"` // when the delivery was received
+	DeliveryID      string  `json:"deliveryid,omitempty"`   // of the delivery that brought the event
+	PartitionKey    string  `json:"partitionkey"`           // one for all events of a person within a vendor
+	Data            Data    `json:"data"`
 }
 
 // IDBasis says what an equal id means.
@@ -45,15 +45,15 @@ const (
 	Content IDBasis = "content"
 )
 
-// EventBasis says how the native event is known.
-type EventBasis string
+// Basis says how the native event is known.
+type Basis string
 
 // The bases of a native event: the route or configuration named it, the payload
 // names it, it was guessed from the payload's shape.
 const (
-	Declared EventBasis = "declared"
-	Payload  EventBasis = "payload"
-	Shape    EventBasis = "shape"
+	Declared Basis = "declared"
+	Payload  Basis = "payload"
+	Shape    Basis = "shape"
 )
 
 // Data is what happened. Every field is optional.

@@ -13,9 +13,10 @@ import (
 // an array. A name that holds both values and nested names (a=1&a[b]=2) is an
 // array of its values and then the object, so that nothing is lost.
 func ParseForm(body string) (Value, error) {
+	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 	var root field
 	for pair := range strings.SplitSeq(body, "&") {
-		if pair == "" {
+		if pair == "" || pair == "=" {
 			continue
 		}
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
@@ -42,16 +43,16 @@ func ParseForm(body string) (Value, error) {
 	return Parse(string(root.append(nil)))
 }
 
-// namePath splits a[b][c] into a, b and c. A name whose brackets do not add up
-// is one part.
+// namePath splits a[b][c] into a, b and c, and a[] into a and "". A name whose
+// brackets do not add up to that is one part.
 func namePath(name string) []string {
 	first, rest, nested := strings.Cut(name, "[")
 	if !nested || first == "" || !strings.HasSuffix(rest, "]") {
 		return []string{name}
 	}
 	path := append([]string{first}, strings.Split(strings.TrimSuffix(rest, "]"), "][")...)
-	for _, part := range path {
-		if strings.ContainsAny(part, "[]") {
+	for i, part := range path {
+		if strings.ContainsAny(part, "[]") || part == "" && i < len(path)-1 {
 			return []string{name}
 		}
 	}
@@ -73,18 +74,35 @@ func (f *field) add(path []string, value string) {
 			f.array = true
 			break
 		}
-		child := f.index[name]
-		if child == nil {
-			child = &field{name: name}
-			if f.index == nil {
-				f.index = map[string]*field{}
-			}
-			f.index[name] = child
-			f.fields = append(f.fields, child)
-		}
-		f = child
+		f = f.child(name)
 	}
 	f.values = append(f.values, value)
+}
+
+// child returns the field of that name within f. Only fields of many have an
+// index: most have few, and deep ones have one.
+func (f *field) child(name string) *field {
+	if f.index == nil {
+		for _, child := range f.fields {
+			if child.name == name {
+				return child
+			}
+		}
+	} else if child := f.index[name]; child != nil {
+		return child
+	}
+	child := &field{name: name}
+	f.fields = append(f.fields, child)
+	switch {
+	case f.index != nil:
+		f.index[name] = child
+	case len(f.fields) > 16:
+		f.index = map[string]*field{}
+		for _, child := range f.fields {
+			f.index[child.name] = child
+		}
+	}
+	return child
 }
 
 func (f *field) append(b []byte) []byte {

@@ -164,6 +164,9 @@ func TestForm(t *testing.T) {
 		{"unbalanced brackets are a name", "a[b=1&c]=2&[d]=3&e[f]g=4", `{"a[b":"1","c]":"2","[d]":"3","e[f]g":"4"}`},
 		{"values and nested names", "a=1&a[b]=2&c[d]=3&c=4", `{"a":["1",{"b":"2"}],"c":["4",{"d":"3"}]}`},
 		{"array syntax and indices", "a[]=1&a[0]=2&a[*]=3&a[-]=4", `{"a":["1",{"0":"2","*":"3","-":"4"}]}`},
+		{"an empty part within", "a[][b]=1", `{"a[][b]":"1"}`},
+		{"byte order mark and line end", "\ufeffa=1&b=x\r\n", `{"a":"1","b":"x"}`},
+		{"many fields", "a=0&b=1&c=2&d=3&e=4&f=5&g=6&h=7&i=8&j=9&k=10&l=11&m=12&n=13&o=14&p=15&q=16&r=17&a=18&r=19", `{"a":["0","18"],"b":"1","c":"2","d":"3","e":"4","f":"5","g":"6","h":"7","i":"8","j":"9","k":"10","l":"11","m":"12","n":"13","o":"14","p":"15","q":"16","r":["17","19"]}`},
 		{"no equals sign", "a&b=1", `{"a":"","b":"1"}`},
 		{"empty pairs", "&a=1&&", `{"a":"1"}`},
 		{"a value with equals signs", "a=b=c", `{"a":"b=c"}`},
@@ -178,6 +181,7 @@ func TestForm(t *testing.T) {
 	}
 	for _, test := range []struct{ name, form, errContains string }{
 		{"empty", "", "expected at least one field"},
+		{"nothing in it", "=&=", "expected at least one field"},
 		{"separators only", "&&", "expected at least one field"},
 		{"percent", "a=%zz", "invalid URL escape"},
 		{"invalid UTF-8", "a=%ff", "expected UTF-8"},

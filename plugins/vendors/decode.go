@@ -23,7 +23,15 @@ type Input struct {
 	Payload payload.Value // an object
 	Event   string        // the native event; "" if nothing names or matches one
 
+	MaxEvents int // how many events the payload may give
+
+	vendor *Vendor
 	reader Reader
+}
+
+// TooMany refuses a payload that gives more than MaxEvents events.
+func (in *Input) TooMany() error {
+	return Refuse(TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", in.vendor.Name, in.MaxEvents)
 }
 
 // Read returns a reader for the next event. It serves until Read is called again.
@@ -46,7 +54,7 @@ type Draft struct {
 
 // Subject returns a subject, or none if the vendor gives no id.
 func Subject(kind, id string) string {
-	if id == "" {
+	if id = Clean(id, maxAttribute); id == "" {
 		return ""
 	}
 	return kind + "/" + id
@@ -93,7 +101,7 @@ func Refuse(reason Reason, format string, args ...any) error {
 }
 
 // Payload reads the payload of a delivery, without the vendor's secrets. Its
-// errors are Undecodable. The delivery's body must not change while the payload
+// errors are Undecodable; what was read comes with them if it is JSON. The delivery's body must not change while the payload
 // or anything that is decoded of it is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	read := payload.Parse
@@ -104,20 +112,20 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if err != nil {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
-	if document.Kind() != payload.Object {
-		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
-	}
 	if len(v.Secrets) > 0 {
 		document = document.Without(v.Secrets...)
+	}
+	if document.Kind() != payload.Object {
+		return document, Refuse(Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
 }
 
-// isForm tells a form by the content type, then by the first bytes: no form
-// begins as JSON does, whatever the content type says.
+// isForm tells a form by the content type, then by the first bytes. A body that
+// begins as an object is none, whatever the content type says.
 func isForm(d *delivery.Delivery) bool {
 	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
-	if len(body) > 0 && strings.IndexByte(`{["`, body[0]) >= 0 {
+	if len(body) > 0 && body[0] == '{' {
 		return false
 	}
 	mediaType, _, _ := mime.ParseMediaType(d.ContentType)
@@ -128,41 +136,41 @@ func isForm(d *delivery.Delivery) bool {
 		return false
 	}
 	name, _, found := bytes.Cut(body, []byte("="))
-	return found && !bytes.ContainsAny(name, " \t\r\n\"<>{}:")
+	return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
 }
 
 // Decode turns a delivery, whose payload is the document, into its events, at
-// least one, and emits them in turn; an event serves until emit returns. Apart
-// from emit it is a pure function: the same delivery gives the same events. Its
-// errors are those of emit.
-func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, emit func(*event.Event) error) (err error) {
+// least one and at most maxEvents, and emits them in turn; an event serves until
+// emit returns. Apart from emit it is a pure function: the same delivery gives the
+// same events. Its errors are Undecodable, or emit's.
+func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(*event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
 		*c = completion{hashed: c.hashed[:0]}
 		completions.Put(c)
 	}()
 	c.vendor, c.delivery = v, d
-	c.in = Input{Payload: document, reader: Reader{northAmerican: v.NorthAmerican}}
+	c.in = Input{Payload: document, MaxEvents: maxEvents, vendor: v, reader: Reader{northAmerican: v.NorthAmerican}}
 	c.basis, c.contradiction = v.native(&c.in, d)
-	complete := func(draft Draft) {
-		if err == nil {
-			err = emit(c.complete(&draft))
-		}
-	}
-	switch native, ok := v.Native(c.in.Event); {
+	native, ok := v.Native(c.in.Event)
+	switch {
 	case !ok:
-		complete(v.Other(&c.in))
+		return emit(c.complete(v.Other(&c.in)))
 	case native.Convert != nil:
-		complete(native.Convert(&c.in))
-	default:
-		native.Split(&c.in, complete)
+		return emit(c.complete(native.Convert(&c.in)))
 	}
-	return err
+	events := 0
+	return native.Split(&c.in, func(draft Draft) error {
+		if events++; events > maxEvents {
+			return c.in.TooMany()
+		}
+		return emit(c.complete(draft))
+	})
 }
 
 // native finds the native event: a name in the payload wins over a declared one,
 // which wins over a guess.
-func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.EventBasis, contradiction bool) {
+func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, contradiction bool) {
 	declared := Clean(d.Event, maxVendorEvent)
 	if v.Named != nil {
 		if in.Event = Clean(v.Named(in.Payload), maxVendorEvent); in.Event != "" {
@@ -185,7 +193,7 @@ type completion struct {
 	vendor        *Vendor
 	delivery      *delivery.Delivery
 	in            Input
-	basis         event.EventBasis
+	basis         event.Basis
 	contradiction bool // the route declares another native event than the payload names
 	event         event.Event
 	hashed        []byte
@@ -193,13 +201,13 @@ type completion struct {
 
 var completions = sync.Pool{New: func() any { return &completion{hashed: make([]byte, 0, 512)} }}
 
-func (c *completion) complete(draft *Draft) *event.Event {
+func (c *completion) complete(draft Draft) *event.Event {
 	v, d, e := c.vendor, c.delivery, &c.event
 	*e = event.Event{
 		SpecVersion:     event.SpecVersion,
 		Source:          v.source,
 		Type:            draft.Type,
-		Subject:         Clean(draft.Subject, maxAttribute),
+		Subject:         draft.Subject,
 		Time:            draft.Time,
 		DataContentType: "application/json",
 		Vendor:          v.Name,
@@ -227,7 +235,7 @@ func (c *completion) complete(draft *Draft) *event.Event {
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
-	e.ID, e.IDBasis = c.id(draft)
+	e.ID, e.IDBasis = c.id(&draft)
 	place := Clean(draft.Person, maxAttribute)
 	if place == "" {
 		place = e.Subject

@@ -62,7 +62,8 @@ func TestIsForm(t *testing.T) {
 		{"application/x-www-form-urlencoded", "a=1", true},
 		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1", true},
 		{"application/x-www-form-urlencoded", " {\"a\":1}", false},
-		{"application/x-www-form-urlencoded", "[1]", false},
+		{"application/x-www-form-urlencoded", "[a]=1", true},
+		{"", "[a]=1", false},
 		{"application/x-www-form-urlencoded", "", true},
 		{"application/json", "a=1", false},
 		{"application/vnd.api+json; charset=utf-8", "a=1", false},
@@ -149,7 +150,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"events":     func(v *Vendor) { v.Events = nil },
 		"conversion": func(v *Vendor) { v.Events[0].Convert = nil },
 		"types":      func(v *Vendor) { v.Events[0].Types = nil },
-		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft)) {} },
+		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft) error) error { return nil } },
 		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
 	} {
 		v := whole()

@@ -48,9 +48,10 @@ type NativeEvent struct {
 	Types []string // what it gives: types of the catalogue, or vendor-scoped ones
 
 	// Convert converts a payload that is one event. Split converts a payload that
-	// may be several, at least one. A native event has one of them.
+	// may be several, at least one, and stops at an error of emit. A native event
+	// has one of the two.
 	Convert func(*Input) Draft
-	Split   func(in *Input, emit func(Draft))
+	Split   func(in *Input, emit func(Draft) error) error
 }
 
 // Native returns the native event of that name.

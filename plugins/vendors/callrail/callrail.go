@@ -6,6 +6,8 @@
 package callrail
 
 import (
+	"slices"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
@@ -28,7 +30,7 @@ func init() {
 			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: in(texts, textMessage)},
 			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: in(texts, textReceived)},
 			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: in(texts, textSent)},
-			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: voiceAssistAnswered},
+			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: in(calls, voiceAssistAnswered)},
 		},
 		Shape:         shape,
 		Other:         other,
@@ -226,6 +228,7 @@ type form struct {
 }
 
 type voiceAssist struct {
+	record
 	CallID         payload.Value `json:"call_id"`
 	TrackingNumber payload.Value `json:"tracking_number"`
 	Timestamp      payload.Value `json:"timestamp"`
@@ -416,6 +419,7 @@ func voiceAssistAnswered(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(v.CallID),
 		Subject: vendors.Subject("call", callID),
 		Time:    r.Time("time", v.Timestamp),
+		Person:  personOf(&v.record, payload.Value{}),
 		Read:    r,
 		Data: event.Data{
 			Channel: event.Phone,
@@ -446,10 +450,12 @@ func other(in *vendors.Input) vendors.Draft {
 
 // rid is the canonical id: resource_id, which came in 2022, else id.
 func rid(o *record) payload.Value {
-	if !o.ResourceID.Absent() {
-		return o.ResourceID
+	for _, v := range []payload.Value{o.ResourceID, o.ID} {
+		if _, ok := v.Scalar(); ok && !v.Absent() {
+			return v
+		}
 	}
-	return o.ID
+	return payload.Value{}
 }
 
 func id(o *record) string {
@@ -547,26 +553,30 @@ func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
 // changes reads what was modified, as names of our dictionary. An element is a
 // name or an object that has one; which, the vendor does not say.
 func changes(r *vendors.Reader, v payload.Value) []string {
-	if v.Kind() != payload.Array {
-		return r.Texts("changes", v)
-	}
 	var converted []string
+	add := func(element payload.Value) {
+		names := []payload.Value{element}
+		if element.Kind() == payload.Object && (element.Has("name") || element.Has("field")) {
+			names = []payload.Value{element.Get("name"), element.Get("field")}
+		}
+		if change := changed(r.Text("changes", names...)); change != "" && !slices.Contains(converted, change) {
+			converted = append(converted, change)
+		}
+	}
+	if v.Kind() != payload.Array {
+		add(v)
+	}
 	for element := range v.Elements() {
-		name := element
-		if element.Kind() == payload.Object {
-			if name = element.Get("name"); name.Absent() {
-				name = element.Get("field")
-			}
-			if name.Absent() {
-				name = element // which is no text, so it becomes an issue
-			}
+		if len(converted) == maxChanges {
+			break // raw has them all
 		}
-		if change := r.Text("changes", name); change != "" {
-			converted = append(converted, changed(change))
-		}
+		add(element)
 	}
 	return converted
 }
+
+// maxChanges is far more than a call has fields.
+const maxChanges = 256
 
 func changed(wire string) string {
 	switch wire {

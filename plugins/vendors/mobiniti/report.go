@@ -44,37 +44,51 @@ type message struct {
 
 // native data structure conversion
 
-func deliveryReport(in *vendors.Input, emit func(vendors.Draft)) {
+func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	s := newSlicer(in.Payload)
-	events := s.events()
-	if len(s.messages)+len(s.orphans) == 0 || s.size() > 8*len(in.Payload.Text())+2<<10*events {
-		emit(other(in))
-		return
+	if err := s.take(in); err != nil {
+		return err
 	}
-	first := true
-	emitSlice := func(draft vendors.Draft, statuses, messages string) {
-		if events > 1 { // else it is the report itself
-			draft.Raw = s.report(first, statuses, messages)
-		}
-		first = false
-		emit(draft)
-	}
-	for _, m := range s.messages {
-		emitSlice(convertMessage(in, &m), m.listings.text(), "["+m.value.Text()+"]")
-	}
-	for _, o := range s.orphans {
-		emitSlice(convertOrphan(in, o), o.text(), "[]")
+	events := len(s.joined) + len(s.orphans)
+	if events == 0 || s.size > 8*len(in.Payload.Text())+2<<10*(events+1) {
+		return emit(other(in))
 	}
 	if s.left() {
-		emitSlice(other(in), s.leftStatuses.text(), s.leftMessages.text())
+		events++
 	}
+	slice := func(statuses *listings, messages string) string {
+		if events == 1 {
+			return "" // it is the report itself
+		}
+		return s.slice(statuses, messages)
+	}
+	i := 0
+	for element := range s.messages() {
+		draft := convertMessage(in, element, s.joined[i])
+		draft.Raw = slice(s.joined[i], element.Text())
+		if err := emit(draft); err != nil {
+			return err
+		}
+		i++
+	}
+	for _, o := range s.orphans {
+		draft := convertOrphan(in, o)
+		draft.Raw = slice(o, "")
+		if err := emit(draft); err != nil {
+			return err
+		}
+	}
+	if !s.left() {
+		return nil
+	}
+	return emit(vendors.Draft{Raw: s.leftover()})
 }
 
-func convertMessage(in *vendors.Input, listed *listedMessage) vendors.Draft {
-	m, r := listed.message, in.Read()
-	v := listed.listings.verdict(r)
+func convertMessage(in *vendors.Input, element payload.Value, of *listings) vendors.Draft {
+	m, r := payload.Bind[message](element), in.Read()
+	v := of.verdict(r)
 	id := r.Text("message.id", m.ID)
-	phone := r.Phone("contact.phone", m.PhoneNumber)
+	phone, to := recipient(r, m.PhoneNumber)
 	return vendors.Draft{
 		Type:    v.eventType,
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
@@ -88,7 +102,7 @@ func convertMessage(in *vendors.Input, listed *listedMessage) vendors.Draft {
 			Message: &event.Message{
 				ID:               id,
 				From:             r.PhoneOrShortCode("message.from", m.From),
-				To:               r.PhoneOrShortCode("message.to", m.PhoneNumber),
+				To:               to,
 				Text:             r.Text("message.text", m.Message),
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
@@ -102,7 +116,7 @@ func convertMessage(in *vendors.Input, listed *listedMessage) vendors.Draft {
 func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	r := in.Read()
 	v := o.verdict(r)
-	phone := r.Phone("contact.phone", o.recipient())
+	phone, to := recipient(r, o.all[0].recipients[0])
 	return vendors.Draft{
 		Type:   v.eventType,
 		ID:     vendors.Content(),
@@ -113,13 +127,21 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 			Direction: event.Outbound,
 			Contact:   &event.Contact{Phone: phone},
 			Message: &event.Message{
-				To:               r.PhoneOrShortCode("message.to", o.recipient()),
+				To:               to,
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
 				StatusCandidates: v.candidates,
 			},
 		},
 	}
+}
+
+// recipient reads whom a message is to: the contact's phone, or a short code.
+func recipient(r *vendors.Reader, v payload.Value) (phone, to string) {
+	if phone = r.Phone("contact.phone", v); phone != "" {
+		return phone, phone
+	}
+	return "", r.PhoneOrShortCode("message.to", v)
 }
 
 // verdict is what the statuses of a number come to.
@@ -135,20 +157,24 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 		return verdict{eventType: event.MessageReported}
 	}
 	var v verdict
-	var codes []string
 	several := false
-	for _, listing := range l.all {
-		s := listing.status
+	for i := range l.all {
+		s := l.all[i].status
 		eventType := outcome(r, s)
-		if len(codes) == 0 {
+		if i == 0 {
 			v = verdict{eventType: eventType, status: s.status, code: s.Code}
-		} else if s.code != codes[0] || eventType != v.eventType {
+		} else if s.code != l.all[0].status.code || eventType != v.eventType {
 			several = true
 		}
-		codes = append(codes, s.code)
 	}
 	if !several {
 		return v
+	}
+	var codes []string
+	for i := range l.all {
+		if code := l.all[i].status.code; code != "" {
+			codes = append(codes, code)
+		}
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
@@ -175,12 +201,17 @@ func outcome(r *vendors.Reader, s *listedStatus) string {
 
 // slicer is a report taken apart.
 type slicer struct {
-	extras       string // the members that no slice needs: they ride in the first
-	total        string // the member total_messages
-	messages     []listedMessage
-	orphans      []*listings
+	report
+	extras string // the members that no slice needs: they ride in the first
+	total  string // the member total_messages
+
+	joined       []*listings // of each message, nil where no status lists its number
+	orphans      []*listings // of each number and code that no message has
 	leftStatuses left
 	leftMessages left
+
+	size int    // of all slices, at most
+	text []byte // of the slice that was built last
 }
 
 // left is what cannot be joined of an array, or what stands in its place.
@@ -189,15 +220,10 @@ type left struct {
 	elements []string
 }
 
-type listedMessage struct {
-	message
-	value    payload.Value
-	listings *listings // nil if no status lists the number
-}
-
 // listings is what a report says of one number: every status that lists it.
 type listings struct {
-	all     []*listing
+	all     []listing
+	size    int  // of their text
 	matched bool // a message has the number
 }
 
@@ -214,73 +240,104 @@ type listedStatus struct {
 }
 
 func newSlicer(p payload.Value) *slicer {
-	r := payload.Bind[report](p)
-	s := &slicer{}
-	s.extras = members(p.Rewrite(func(_ string, member payload.Value) string {
-		if member == r.Statuses || member == r.Messages || member == r.TotalMessages {
+	s := &slicer{report: payload.Bind[report](p)}
+	others := p.Rewrite(func(_ string, member payload.Value) string {
+		if member == s.Statuses || member == s.Messages || member == s.TotalMessages {
 			return ""
 		}
 		return member.Text()
-	}))
-	if r.TotalMessages.Kind() != payload.Missing {
-		s.total = `"total_messages":` + r.TotalMessages.Text()
+	})
+	s.extras = others[1 : len(others)-1]
+	if s.TotalMessages.Kind() != payload.Missing {
+		s.total = `"total_messages":` + s.TotalMessages.Text()
 	}
+	return s
+}
 
+// take joins messages and statuses by the numbers.
+func (s *slicer) take(in *vendors.Input) error {
 	numbers := map[string]*listings{}
 	var order []*listings
-	for element := range s.leftStatuses.elementsOf(r.Statuses) {
+	for element := range s.leftStatuses.elementsOf(s.Statuses) {
 		listed, recipients := listedStatusOf(element)
 		if recipients.Kind() != payload.Array || recipients.Absent() {
 			s.leftStatuses.add(element.Text())
 			continue
 		}
-		bad := &listing{status: listed}
-		of := map[string]*listing{}
+		bad := listing{status: listed}
 		for recipient := range recipients.Elements() {
 			number := numberOf(recipient)
 			if number == "" {
 				bad.recipients = append(bad.recipients, recipient)
 				continue
 			}
-			if of[number] == nil {
-				of[number] = &listing{status: listed}
-				if numbers[number] == nil {
-					numbers[number] = &listings{}
-					order = append(order, numbers[number])
+			of := numbers[number]
+			if of == nil {
+				of = &listings{}
+				numbers[number] = of
+				order = append(order, of)
+				if len(order) > in.MaxEvents { // each number is an event at least
+					return in.TooMany()
 				}
-				numbers[number].all = append(numbers[number].all, of[number])
 			}
-			of[number].recipients = append(of[number].recipients, recipient)
+			of.add(listed, recipient)
 		}
 		if len(bad.recipients) > 0 {
 			s.leftStatuses.add(string(bad.append(nil)))
 		}
 	}
-	for element := range s.leftMessages.elementsOf(r.Messages) {
-		if element.Kind() != payload.Object {
+
+	frame := len(`{,"statuses":[],"messages":[]}`) + len(s.total)
+	s.size = len(s.extras) + 1
+	for element := range s.leftMessages.elementsOf(s.Messages) {
+		if !isMessage(element) {
 			s.leftMessages.add(element.Text())
 			continue
 		}
-		m := payload.Bind[message](element)
-		of := numbers[numberOf(m.PhoneNumber)]
+		of := numbers[numberOf(element.Get("phone_number"))]
+		s.size += frame + len(element.Text())
 		if of != nil {
 			of.matched = true
+			s.size += of.size
 		}
-		s.messages = append(s.messages, listedMessage{m, element, of})
+		s.joined = append(s.joined, of)
+		if len(s.joined) > in.MaxEvents {
+			return in.TooMany()
+		}
 	}
 	for _, of := range order {
 		if !of.matched {
 			s.orphans = append(s.orphans, of.byCode()...)
+			s.size += frame + of.size
 		}
 	}
-	return s
+	s.size += s.leftStatuses.size() + s.leftMessages.size()
+	return nil
+}
+
+func isMessage(element payload.Value) bool {
+	return element.Kind() == payload.Object && !element.Absent()
+}
+
+// messages yields the messages that are joined.
+func (s *slicer) messages() iter.Seq[payload.Value] {
+	return func(yield func(payload.Value) bool) {
+		for element := range s.Messages.Elements() {
+			if isMessage(element) && !yield(element) {
+				return
+			}
+		}
+	}
 }
 
 func listedStatusOf(element payload.Value) (listed *listedStatus, recipients payload.Value) {
 	s := payload.Bind[status](element)
-	code, ok := s.Code.Scalar()
-	if !ok {
-		code = s.Code.Text()
+	code := ""
+	if !s.Code.Absent() {
+		var ok bool
+		if code, ok = s.Code.Scalar(); !ok {
+			code = s.Code.Text()
+		}
 	}
 	const mark = "\x00" // which no JSON holds
 	text := element.Rewrite(func(_ string, member payload.Value) string {
@@ -306,6 +363,17 @@ func numberOf(v payload.Value) string {
 	return text
 }
 
+// add adds a recipient to the listing of the status, the last one if there is one.
+func (l *listings) add(listed *listedStatus, recipient payload.Value) {
+	if n := len(l.all); n == 0 || l.all[n-1].status != listed {
+		l.all = append(l.all, listing{status: listed})
+		l.size += len(listed.before) + len(listed.behind) + len("[],")
+	}
+	last := &l.all[len(l.all)-1]
+	last.recipients = append(last.recipients, recipient)
+	l.size += len(recipient.Text()) + len(",")
+}
+
 // byCode returns the listings of each code, in the order of the report.
 func (l *listings) byCode() []*listings {
 	if len(l.all) == 1 {
@@ -324,34 +392,6 @@ func (l *listings) byCode() []*listings {
 	return order
 }
 
-func (l *listings) recipient() payload.Value { return l.all[0].recipients[0] }
-
-func (l *listings) text() string {
-	b := []byte{'['}
-	if l != nil {
-		for i, listing := range l.all {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = listing.append(b)
-		}
-	}
-	return string(append(b, ']'))
-}
-
-func (l *listings) size() (n int) {
-	if l == nil {
-		return 0
-	}
-	for _, listing := range l.all {
-		n += len(listing.status.before) + len(listing.status.behind) + 3
-		for _, recipient := range listing.recipients {
-			n += len(recipient.Text()) + 1
-		}
-	}
-	return n
-}
-
 func (l *listing) append(b []byte) []byte {
 	b = append(append(b, l.status.before...), '[')
 	for i, recipient := range l.recipients {
@@ -364,9 +404,9 @@ func (l *listing) append(b []byte) []byte {
 }
 
 // elementsOf yields the elements of an array. What stands in place of an array is
-// left over, but for null.
+// left over, unless it says nothing.
 func (l *left) elementsOf(v payload.Value) iter.Seq[payload.Value] {
-	if kind := v.Kind(); kind != payload.Array && kind != payload.Missing && kind != payload.Null {
+	if v.Kind() != payload.Array && !v.Absent() {
 		l.instead = v.Text()
 	}
 	return v.Elements()
@@ -375,6 +415,14 @@ func (l *left) elementsOf(v payload.Value) iter.Seq[payload.Value] {
 func (l *left) add(text string) { l.elements = append(l.elements, text) }
 
 func (l *left) any() bool { return l.instead != "" || len(l.elements) > 0 }
+
+func (l *left) size() (n int) {
+	n = len(l.instead)
+	for _, element := range l.elements {
+		n += len(element) + len(",")
+	}
+	return n
+}
 
 func (l *left) text() string {
 	if l.instead != "" {
@@ -385,42 +433,35 @@ func (l *left) text() string {
 
 func (s *slicer) left() bool { return s.leftStatuses.any() || s.leftMessages.any() }
 
-func (s *slicer) events() int {
-	n := len(s.messages) + len(s.orphans)
-	if s.left() {
-		n++
-	}
-	return n
-}
-
-// size is how many bytes the slices of messages and orphans have, at most. That
-// of a number is reckoned once, whatever the number of its messages.
-func (s *slicer) size() int {
-	n := len(s.extras)
-	frame := len(`{,"statuses":[],"messages":[]}`) + len(s.total)
-	sizes := map[*listings]int{}
-	for _, m := range s.messages {
-		size, ok := sizes[m.listings]
-		if !ok {
-			size = m.listings.size()
-			sizes[m.listings] = size
+func (s *slicer) slice(of *listings, messages string) string {
+	s.begin()
+	s.text = append(s.text, `"statuses":[`...)
+	if of != nil {
+		for i := range of.all {
+			if i > 0 {
+				s.text = append(s.text, ',')
+			}
+			s.text = of.all[i].append(s.text)
 		}
-		n += frame + size + len(m.value.Text())
 	}
-	for _, o := range s.orphans {
-		n += frame + o.size()
-	}
-	return n
+	s.text = append(append(append(s.text, `],"messages":[`...), messages...), ']', '}')
+	return string(s.text)
 }
 
-func (s *slicer) report(first bool, statuses, messages string) string {
-	parts := []string{s.total, `"statuses":` + statuses, `"messages":` + messages}
-	if first {
-		parts = slices.Insert(parts, 0, s.extras)
-	}
-	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-	return "{" + strings.Join(parts, ",") + "}"
+func (s *slicer) leftover() string {
+	s.begin()
+	s.text = append(append(s.text, `"statuses":`...), s.leftStatuses.text()...)
+	s.text = append(append(s.text, `,"messages":`...), s.leftMessages.text()...)
+	return string(append(s.text, '}'))
 }
 
-// members returns the text of an object without its braces.
-func members(object string) string { return object[1 : len(object)-1] }
+// begin begins a report. The first one takes the extras.
+func (s *slicer) begin() {
+	s.text = append(s.text[:0], '{')
+	for _, member := range []string{s.extras, s.total} {
+		if member != "" {
+			s.text = append(append(s.text, member...), ',')
+		}
+	}
+	s.extras = ""
+}

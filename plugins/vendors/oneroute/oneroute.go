@@ -114,7 +114,7 @@ func newMessage(in *vendors.Input) vendors.Draft {
 	case event.False:
 		draft.Type = event.MessageReceived
 		draft.Data.Direction = event.Inbound
-		if c.Customer.Absent() {
+		if c.Customer.Absent() || c.Customer.Kind() != payload.Object {
 			draft.Data.Contact = &event.Contact{Name: r.Text("contact.name", s.Name)}
 		}
 	case event.True:
@@ -128,7 +128,7 @@ func newMessage(in *vendors.Input) vendors.Draft {
 // identity is the message's id, which is not always there, else what makes the
 // message.
 func identity(m *message, s *sender, c *conversation) vendors.Identity {
-	if !m.ExternalID.Absent() {
+	if _, ok := m.ExternalID.Scalar(); ok && !m.ExternalID.Absent() {
 		return vendors.Natural(m.ExternalID)
 	}
 	return vendors.Content(m.ConversationID, c.LastMessageAt, s.AuthUser, m.ContentType, m.Content, m.ImageURL, m.VideoURL, m.DocumentURL, m.AudioURL)

@@ -158,12 +158,8 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 
 // other converts what no rule fits.
 func other(in *vendors.Input) vendors.Draft {
-	return vendors.Draft{
-		ID:      vendors.Content(),
-		Subject: vendors.Subject("contact", personOf(in)),
-		Person:  personOf(in),
-		Read:    in.Read(),
-	}
+	draft, _ := convert(in)
+	return draft
 }
 
 func personOf(in *vendors.Input) string {
