@@ -175,6 +175,9 @@ func parseOffset(s string) (time.Duration, bool) {
 // plan, a 1 in front of them allowed. It knows no more of numbering plans, so
 // that an upgrade never gives a person another number.
 func ParsePhone(s string, northAmerican bool) (string, bool) {
+	if isE164(s) {
+		return s, true
+	}
 	digits := digitsOf(s)
 	if isE164(digits) {
 		return digits, true
@@ -203,7 +206,8 @@ func digitsOf(s string) string {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" ().-", r) {
+		switch r {
+		case ' ', '(', ')', '.', '-':
 			return -1
 		}
 		return r

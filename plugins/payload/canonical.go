@@ -75,36 +75,31 @@ func (v Value) appendCanonicalString(b []byte) []byte {
 		if r == loneSurrogate {
 			b = append(b, s[:size]...)
 		} else {
-			b = AppendEscaped(b, string(r))
+			b = appendEscaped(b, string(r))
 		}
 		s = s[size:]
 	}
 	return append(b, '"')
 }
 
-// AppendString appends s as a JSON string in canonical form.
+// AppendString appends s, which is valid UTF-8, as a JSON string in canonical
+// form.
 func AppendString(b []byte, s string) []byte {
-	return append(AppendEscaped(append(b, '"'), s), '"')
+	return append(appendEscaped(append(b, '"'), s), '"')
 }
 
-// AppendEscaped appends s as it stands between the quotes of a JSON string in
-// canonical form. Invalid UTF-8 becomes U+FFFD.
-func AppendEscaped(b []byte, s string) []byte {
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if 0x20 <= c && c < utf8.RuneSelf && c != '"' && c != '\\' {
+// appendEscaped appends s as it stands between the quotes.
+func appendEscaped(b []byte, s string) []byte {
+	for {
+		i := 0
+		for i < len(s) && plain[s[i]] {
 			i++
-			continue
 		}
-		if c >= utf8.RuneSelf {
-			if r, size := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
+		b = append(b, s[:i]...)
+		if i == len(s) {
+			return b
 		}
-		b = append(b, s[from:i]...)
-		switch c {
+		switch c := s[i]; c {
 		case '"', '\\':
 			b = append(b, '\\', c)
 		case '\b':
@@ -118,16 +113,10 @@ func AppendEscaped(b []byte, s string) []byte {
 		case '\r':
 			b = append(b, `\r`...)
 		default:
-			if c >= utf8.RuneSelf {
-				b = append(b, "\ufffd"...)
-			} else {
-				b = append(b, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
-			}
+			b = append(b, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
 		}
-		i++
-		from = i
+		s = s[i+1:]
 	}
-	return append(b, s[from:]...)
 }
 
 // loneSurrogate is what unescapeRune returns for a surrogate escape that is no

@@ -20,13 +20,9 @@
 package payload
 
 import (
-	"fmt"
 	"iter"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 )
 
 // Kind is the kind of a JSON value.
@@ -216,49 +212,62 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 	return string(append(b, '}'))
 }
 
-// Without returns the document of the value with every member removed, at any
-// depth, whose name is one of names in any letter case.
+// Without returns a document of the value, from which every member is left out,
+// at any depth, whose name is one of names in any letter case.
 func (v Value) Without(names ...string) Value {
-	isNamed := func(key Value) bool {
-		name := key.name()
-		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(name, n) })
-	}
-	b, found := v.appendWithout(nil, isNamed)
-	if !found {
-		return v
-	}
-	left, err := Parse(string(b))
-	if err != nil {
-		panic("payload: removing members: " + err.Error()) // what is left of a document is one
-	}
-	return left
+	doc := documents.Get().(*document)
+	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: doc.nodes[:0]}
+	c.copy(v)
+	doc.text, doc.nodes = string(c.text), c.nodes
+	return Value{doc: doc}
 }
 
-func (v Value) appendWithout(b []byte, isNamed func(key Value) bool) (_ []byte, found bool) {
-	switch v.Kind() {
+// copier writes a document of parts of another one.
+type copier struct {
+	names []string // of members that are left out
+	text  []byte
+	nodes []node
+}
+
+func (c *copier) copy(v Value) {
+	n := v.node()
+	self := len(c.nodes)
+	c.nodes = append(c.nodes, node{start: uint32(len(c.text)), kind: n.kind, escaped: n.escaped})
+	switch n.kind {
 	case Object:
-		b = append(b, '{')
+		c.text = append(c.text, '{')
 		for key, member := range v.members() {
-			if isNamed(key) {
-				found = true
+			if c.leavesOut(key) {
 				continue
 			}
-			b = append(append(separate(b, '{'), key.Text()...), ':')
-			var within bool
-			b, within = member.appendWithout(b, isNamed)
-			found = found || within
+			c.text = separate(c.text, '{')
+			c.copy(key)
+			c.text = append(c.text, ':')
+			c.copy(member)
 		}
-		return append(b, '}'), found
+		c.text = append(c.text, '}')
 	case Array:
-		b = append(b, '[')
+		c.text = append(c.text, '[')
 		for element := range v.Elements() {
-			var within bool
-			b, within = element.appendWithout(separate(b, '['), isNamed)
-			found = found || within
+			c.text = separate(c.text, '[')
+			c.copy(element)
 		}
-		return append(b, ']'), found
+		c.text = append(c.text, ']')
+	default:
+		c.text = append(c.text, v.Text()...)
 	}
-	return append(b, v.Text()...), false
+	c.nodes[self].end, c.nodes[self].next = uint32(len(c.text)), uint32(len(c.nodes))
+}
+
+func (c *copier) leavesOut(key Value) bool {
+	name := key.name()
+	for _, n := range c.names {
+		// No letter has a case of more than three times its bytes.
+		if len(name) >= len(n) && len(name) <= 3*len(n) && strings.EqualFold(name, n) {
+			return true
+		}
+	}
+	return false
 }
 
 // Strings returns an array of strings.
@@ -272,47 +281,4 @@ func Strings(texts []string) Value {
 		panic("payload: building an array: " + err.Error())
 	}
 	return array
-}
-
-// Bind returns a native structure filled from an object: a struct whose fields,
-// those of embedded structs included, are of type Value and carry the name of a
-// member in a json tag. Members without a field are passed over, fields without
-// a member stay missing.
-func Bind[T any](v Value) T {
-	var native T
-	offsets := fieldOffsets(reflect.TypeFor[T]())
-	for key, member := range v.members() {
-		if offset, ok := offsets[key.name()]; ok {
-			// fieldOffsets has seen that a Value is there.
-			*(*Value)(unsafe.Add(unsafe.Pointer(&native), offset)) = member
-		}
-	}
-	return native
-}
-
-var offsetsByType sync.Map // of map[string]uintptr by reflect.Type
-
-func fieldOffsets(t reflect.Type) map[string]uintptr {
-	if offsets, ok := offsetsByType.Load(t); ok {
-		return offsets.(map[string]uintptr)
-	}
-	offsets := map[string]uintptr{}
-	addFieldOffsets(offsets, t, 0)
-	offsetsByType.Store(t, offsets)
-	return offsets
-}
-
-func addFieldOffsets(offsets map[string]uintptr, t reflect.Type, base uintptr) {
-	for i := range t.NumField() {
-		field := t.Field(i)
-		if field.Anonymous && field.Type.Kind() == reflect.Struct {
-			addFieldOffsets(offsets, field.Type, base+field.Offset)
-			continue
-		}
-		name := field.Tag.Get("json")
-		if _, taken := offsets[name]; name == "" || taken || field.Type != reflect.TypeFor[Value]() {
-			panic(fmt.Sprintf("payload: %v.%s has to be a Value with a json tag of its own", t, field.Name))
-		}
-		offsets[name] = base + field.Offset
-	}
 }

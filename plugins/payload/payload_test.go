@@ -145,11 +145,38 @@ func TestCanonical(t *testing.T) {
 	require.Equal(t, "null", string(payload.Value{}.AppendCanonical(nil)))
 }
 
+func TestBind(t *testing.T) {
+	type common struct {
+		ID payload.Value `json:"id"`
+	}
+	type native struct {
+		common
+		Name  payload.Value `json:"name"`
+		Other payload.Value `json:"other"`
+	}
+	n := payload.Bind[native](parse(t, `{"id":1,"name":"first","Name":"no","":0,"n\u0061me":"last","unknown":{"id":2}}`))
+	require.Equal(t, "1", n.ID.Text())
+	require.Equal(t, `"last"`, n.Name.Text())
+	require.Equal(t, payload.Missing, n.Other.Kind())
+	require.Equal(t, native{}, payload.Bind[native](parse(t, `[]`)))
+	require.Equal(t, native{}, payload.Bind[native](payload.Value{}))
+
+	require.Panics(t, func() {
+		payload.Bind[struct {
+			ID string `json:"id"`
+		}](payload.Value{})
+	})
+	require.Panics(t, func() { payload.Bind[struct{ ID payload.Value }](payload.Value{}) })
+}
+
 func TestWithout(t *testing.T) {
 	v := parse(t, `{"Credentials":{"token":"t"},"a":[{"CREDENTIALS":1,"b":2,"webhookurl":"u"}],"\u0063redentials":3,"c":"credentials"}`)
 	left := v.Without("credentials", "webhookUrl")
 	require.Equal(t, `{"a":[{"b":2}],"c":"credentials"}`, left.Text())
-	require.Equal(t, left, left.Without("credentials"))
+	requireSame(t, unmarshal(t, []byte(left.Text())), left)
+	require.Equal(t, left.Text(), left.Without("credentials").Text())
+	v = parse(t, `{"credential\u017f":1,"CREDENTIAL\u0053":2,"credentials2":3,"credential":4,"weboo\u212aurl":5}`)
+	require.Equal(t, `{"credentials2":3,"credential":4}`, v.Without("credentials", "webookUrl").Text(), "in any case that letters have")
 }
 
 func TestForm(t *testing.T) {

@@ -113,7 +113,9 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
 	if len(v.Secrets) > 0 {
-		document = document.Without(v.Secrets...)
+		whole := document
+		document = whole.Without(v.Secrets...)
+		whole.Release()
 	}
 	if document.Kind() != payload.Object {
 		return document, Refuse(Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())

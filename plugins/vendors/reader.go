@@ -79,10 +79,10 @@ func (r *Reader) Phone(field string, values ...payload.Value) string {
 // PhoneOrShortCode reads what a message is from or to.
 func (r *Reader) PhoneOrShortCode(field string, values ...payload.Value) string {
 	return read(r, field, event.NotAPhone, func(s string) (string, bool) {
-		if code, ok := event.ParseShortCode(s); ok {
-			return code, true
+		if phone, ok := event.ParsePhone(s, r.northAmerican); ok {
+			return phone, true
 		}
-		return event.ParsePhone(s, r.northAmerican)
+		return event.ParseShortCode(s)
 	}, values)
 }
 

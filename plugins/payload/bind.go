@@ -1,0 +1,81 @@
+package payload
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+// Bind returns a native structure filled from an object: a struct whose fields,
+// those of embedded structs included, are of type Value and carry the name of a
+// member in a json tag. Members without a field are passed over, fields without
+// a member stay missing.
+func Bind[T any](v Value) T {
+	var native T
+	fields := fieldsOf(reflect.TypeFor[T]())
+	for key, member := range v.members() {
+		if offset, ok := fields.offset(key.name()); ok {
+			// fieldsOf has seen that a Value is there.
+			*(*Value)(unsafe.Add(unsafe.Pointer(&native), offset)) = member
+		}
+	}
+	return native
+}
+
+// fields are the offsets of a struct's fields, by their names: a hash table with
+// linear probing, at most a quarter full, that looks at four bytes of a name. A
+// payload has twice as many members as its structure fields, so it is asked often.
+type fields []struct {
+	name   string
+	offset uintptr
+}
+
+func (f fields) slot(name string) int {
+	n := len(name)
+	if n == 0 {
+		return 0
+	}
+	hash := ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
+	return int(hash % uint(len(f)))
+}
+
+func (f fields) offset(name string) (uintptr, bool) {
+	for i := f.slot(name); f[i].name != ""; i = (i + 1) % len(f) {
+		if f[i].name == name {
+			return f[i].offset, true
+		}
+	}
+	return 0, false
+}
+
+var fieldsByType sync.Map // of fields by reflect.Type
+
+func fieldsOf(t reflect.Type) fields {
+	if f, ok := fieldsByType.Load(t); ok {
+		return f.(fields)
+	}
+	f := make(fields, 4*len(reflect.VisibleFields(t))+1)
+	f.add(t, 0)
+	fieldsByType.Store(t, f)
+	return f
+}
+
+func (f fields) add(t reflect.Type, base uintptr) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if field.Anonymous && field.Type.Kind() == reflect.Struct {
+			f.add(field.Type, base+field.Offset)
+			continue
+		}
+		name := field.Tag.Get("json")
+		if _, taken := f.offset(name); name == "" || taken || field.Type != reflect.TypeFor[Value]() {
+			panic(fmt.Sprintf("payload: %v.%s has to be a Value with a json tag of its own", t, field.Name))
+		}
+		at := f.slot(name)
+		for f[at].name != "" {
+			at = (at + 1) % len(f)
+		}
+		f[at].name, f[at].offset = name, base+field.Offset
+	}
+}
