@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -71,8 +72,14 @@ var comparisons = []comparison{
 	},
 }
 
+// sampleBody is a sample as it is on the wire: senders do not indent.
 func sampleBody(path string) func(testing.TB) []byte {
-	return func(t testing.TB) []byte { return read(t, filepath.Join("..", "plugins", "vendors", path)) }
+	return func(t testing.TB) []byte {
+		t.Helper()
+		var body bytes.Buffer
+		require.NoError(t, json.Compact(&body, read(t, filepath.Join("..", "plugins", "vendors", path))))
+		return body.Bytes()
+	}
 }
 
 // mappings is the configuration of a mapping, or of one that gives an array and
