@@ -58,25 +58,25 @@ const (
 
 // Data is what happened. Every field is optional.
 type Data struct {
-	Channel      Channel       `json:"channel,omitempty"`
-	Direction    Direction     `json:"direction,omitempty"`
-	Contact      *Contact      `json:"contact,omitempty"` // the outside party
-	Agent        *Agent        `json:"agent,omitempty"`
-	Account      *Named        `json:"account,omitempty"`  // the vendor's account
-	Campaign     *Named        `json:"campaign,omitempty"` // of the vendor, not a marketing campaign
-	Call         *Call         `json:"call,omitempty"`
-	Message      *Message      `json:"message,omitempty"`
-	Email        *Email        `json:"email,omitempty"`
-	Conversation *Conversation `json:"conversation,omitempty"`
-	Subscription *Subscription `json:"subscription,omitempty"`
-	Form         *Form         `json:"form,omitempty"`
-	Survey       []Answer      `json:"survey,omitempty"`
-	Failure      *Failure      `json:"failure,omitempty"`
-	LeadStatus   string        `json:"lead_status,omitempty"`
-	Changes      []string      `json:"changes,omitempty"` // names of this dictionary; others as sent
-	Attribution  *Attribution  `json:"attribution,omitempty"`
-	Issues       []Issue       `json:"issues,omitempty"`
-	Raw          Raw           `json:"raw"`
+	Channel      Channel      `json:"channel,omitempty"`
+	Direction    Direction    `json:"direction,omitempty"`
+	Contact      Contact      `json:"contact,omitzero"` // the outside party
+	Agent        Agent        `json:"agent,omitzero"`
+	Account      Named        `json:"account,omitzero"`  // the vendor's account
+	Campaign     Named        `json:"campaign,omitzero"` // of the vendor, not a marketing campaign
+	Call         Call         `json:"call,omitzero"`
+	Message      Message      `json:"message,omitzero"`
+	Email        Email        `json:"email,omitzero"`
+	Conversation Conversation `json:"conversation,omitzero"`
+	Subscription Subscription `json:"subscription,omitzero"`
+	Form         Form         `json:"form,omitzero"`
+	Survey       []Answer     `json:"survey,omitempty"`
+	Failure      Failure      `json:"failure,omitzero"`
+	LeadStatus   string       `json:"lead_status,omitempty"`
+	Changes      []string     `json:"changes,omitempty"` // names of this dictionary; others as sent
+	Attribution  Attribution  `json:"attribution,omitzero"`
+	Issues       []Issue      `json:"issues,omitempty"`
+	Raw          Raw          `json:"raw"`
 }
 
 // Raw is the JSON text of the smallest payload of the vendor's own form that
@@ -120,7 +120,7 @@ type Contact struct {
 	Email          string         `json:"email,omitempty"`
 	Title          string         `json:"title,omitempty"`
 	Company        string         `json:"company,omitempty"`
-	Location       *Location      `json:"location,omitempty"`
+	Location       Location       `json:"location,omitzero"`
 	Organisations  []Organisation `json:"organisations,omitempty"`
 	Status         string         `json:"status,omitempty"`
 	UnsubscribedAt string         `json:"unsubscribed_at,omitempty"`
@@ -232,12 +232,12 @@ type Conversation struct {
 
 // Subscription is what a contact is subscribed to or not.
 type Subscription struct {
-	ID           string        `json:"id,omitempty"`
-	Channel      string        `json:"channel,omitempty"`
-	Topic        string        `json:"topic,omitempty"`
-	Scope        string        `json:"scope,omitempty"`
-	Organisation *Organisation `json:"organisation,omitempty"`
-	Subscribed   Bool          `json:"subscribed,omitempty"`
+	ID           string       `json:"id,omitempty"`
+	Channel      string       `json:"channel,omitempty"`
+	Topic        string       `json:"topic,omitempty"`
+	Scope        string       `json:"scope,omitempty"`
+	Organisation Organisation `json:"organisation,omitzero"`
+	Subscribed   Bool         `json:"subscribed,omitempty"`
 }
 
 // Form is a submitted form.

@@ -31,25 +31,25 @@ func (w *writer) data(d *Data) {
 	defer w.end(w.object(`,"data":`), '{', '}')
 	w.str(`,"channel":`, string(d.Channel))
 	w.str(`,"direction":`, string(d.Direction))
-	w.contact(d.Contact)
-	w.agent(d.Agent)
-	w.named(`,"account":`, d.Account)
-	w.named(`,"campaign":`, d.Campaign)
-	w.call(d.Call)
-	w.message(d.Message)
-	w.email(d.Email)
-	w.conversation(d.Conversation)
-	w.subscription(d.Subscription)
-	w.form(d.Form)
+	w.contact(&d.Contact)
+	w.agent(&d.Agent)
+	w.named(`,"account":`, &d.Account)
+	w.named(`,"campaign":`, &d.Campaign)
+	w.call(&d.Call)
+	w.message(&d.Message)
+	w.email(&d.Email)
+	w.conversation(&d.Conversation)
+	w.subscription(&d.Subscription)
+	w.form(&d.Form)
 	survey := w.array(`,"survey":`)
 	for i := range d.Survey {
 		w.answer(&d.Survey[i])
 	}
 	w.end(survey, '[', ']')
-	w.failure(d.Failure)
+	w.failure(&d.Failure)
 	w.str(`,"lead_status":`, d.LeadStatus)
 	w.strs(`,"changes":`, d.Changes)
-	w.attribution(d.Attribution)
+	w.attribution(&d.Attribution)
 	issues := w.array(`,"issues":`)
 	for _, i := range d.Issues {
 		issue := w.element()
@@ -62,9 +62,6 @@ func (w *writer) data(d *Data) {
 }
 
 func (w *writer) contact(c *Contact) {
-	if c == nil {
-		return
-	}
 	defer w.end(w.object(`,"contact":`), '{', '}')
 	w.str(`,"id":`, c.ID)
 	w.str(`,"external_id":`, c.ExternalID)
@@ -75,7 +72,7 @@ func (w *writer) contact(c *Contact) {
 	w.str(`,"email":`, c.Email)
 	w.str(`,"title":`, c.Title)
 	w.str(`,"company":`, c.Company)
-	w.location(c.Location)
+	w.location(&c.Location)
 	organisations := w.array(`,"organisations":`)
 	for i := range c.Organisations {
 		w.organisation(w.element(), &c.Organisations[i])
@@ -90,9 +87,6 @@ func (w *writer) contact(c *Contact) {
 }
 
 func (w *writer) location(l *Location) {
-	if l == nil {
-		return
-	}
 	defer w.end(w.object(`,"location":`), '{', '}')
 	w.str(`,"city":`, l.City)
 	w.str(`,"region":`, l.Region)
@@ -109,9 +103,6 @@ func (w *writer) organisation(begun mark, o *Organisation) {
 }
 
 func (w *writer) agent(a *Agent) {
-	if a == nil {
-		return
-	}
 	defer w.end(w.object(`,"agent":`), '{', '}')
 	w.str(`,"id":`, a.ID)
 	w.str(`,"name":`, a.Name)
@@ -119,18 +110,12 @@ func (w *writer) agent(a *Agent) {
 }
 
 func (w *writer) named(key string, n *Named) {
-	if n == nil {
-		return
-	}
 	defer w.end(w.object(key), '{', '}')
 	w.str(`,"id":`, n.ID)
 	w.str(`,"name":`, n.Name)
 }
 
 func (w *writer) call(c *Call) {
-	if c == nil {
-		return
-	}
 	defer w.end(w.object(`,"call":`), '{', '}')
 	w.str(`,"id":`, c.ID)
 	w.str(`,"started_at":`, c.StartedAt)
@@ -155,9 +140,6 @@ func (w *writer) call(c *Call) {
 }
 
 func (w *writer) message(m *Message) {
-	if m == nil {
-		return
-	}
 	defer w.end(w.object(`,"message":`), '{', '}')
 	w.str(`,"id":`, m.ID)
 	w.str(`,"from":`, m.From)
@@ -181,9 +163,6 @@ func (w *writer) message(m *Message) {
 }
 
 func (w *writer) email(e *Email) {
-	if e == nil {
-		return
-	}
 	defer w.end(w.object(`,"email":`), '{', '}')
 	w.str(`,"id":`, e.ID)
 	w.str(`,"subject":`, e.Subject)
@@ -192,9 +171,6 @@ func (w *writer) email(e *Email) {
 }
 
 func (w *writer) conversation(c *Conversation) {
-	if c == nil {
-		return
-	}
 	defer w.end(w.object(`,"conversation":`), '{', '}')
 	w.str(`,"id":`, c.ID)
 	w.str(`,"subject":`, c.Subject)
@@ -204,24 +180,16 @@ func (w *writer) conversation(c *Conversation) {
 }
 
 func (w *writer) subscription(s *Subscription) {
-	if s == nil {
-		return
-	}
 	defer w.end(w.object(`,"subscription":`), '{', '}')
 	w.str(`,"id":`, s.ID)
 	w.str(`,"channel":`, s.Channel)
 	w.str(`,"topic":`, s.Topic)
 	w.str(`,"scope":`, s.Scope)
-	if s.Organisation != nil {
-		w.organisation(w.object(`,"organisation":`), s.Organisation)
-	}
+	w.organisation(w.object(`,"organisation":`), &s.Organisation)
 	w.bool(`,"subscribed":`, s.Subscribed)
 }
 
 func (w *writer) form(f *Form) {
-	if f == nil {
-		return
-	}
 	defer w.end(w.object(`,"form":`), '{', '}')
 	w.str(`,"id":`, f.ID)
 	w.str(`,"url":`, f.URL)
@@ -241,9 +209,6 @@ func (w *writer) answer(a *Answer) {
 }
 
 func (w *writer) failure(f *Failure) {
-	if f == nil {
-		return
-	}
 	defer w.end(w.object(`,"failure":`), '{', '}')
 	w.str(`,"code":`, f.Code)
 	w.str(`,"message":`, f.Message)
@@ -251,9 +216,6 @@ func (w *writer) failure(f *Failure) {
 }
 
 func (w *writer) attribution(a *Attribution) {
-	if a == nil {
-		return
-	}
 	defer w.end(w.object(`,"attribution":`), '{', '}')
 	w.str(`,"source":`, a.Source)
 	w.str(`,"medium":`, a.Medium)

@@ -260,7 +260,7 @@ func callCompleted(in *vendors.Input) vendors.Draft {
 	draft.Type = event.CallCompleted
 	draft.Data.Call = completed(&c, r)
 	draft.Time = draft.Data.Call.StartedAt
-	draft.Data.Agent = &event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
 	return draft
 }
 
@@ -270,7 +270,7 @@ func callModified(in *vendors.Input) vendors.Draft {
 	draft.Type = event.CallUpdated
 	draft.ID = vendors.Content() // a call is modified more than once, and nothing tells when
 	draft.Data.Call = completed(&c, r)
-	draft.Data.Agent = &event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
 	draft.Data.Changes = changes(r, c.Changes)
 	return draft
 }
@@ -296,8 +296,8 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 
 // started leaves out what the vendor presets before a call is over: a pre-call
 // reads answered false, call_type missed and duration 0, and is no missed call.
-func started(c *call, r *vendors.Reader) *event.Call {
-	return &event.Call{
+func started(c *call, r *vendors.Reader) event.Call {
+	return event.Call{
 		ID:                       r.Text("call.id", rid(&c.record)),
 		StartedAt:                r.Time("call.started_at", c.StartTime),
 		OurNumber:                r.Phone("call.our_number", c.TrackingPhoneNumber),
@@ -316,13 +316,13 @@ func started(c *call, r *vendors.Reader) *event.Call {
 	}
 }
 
-func routed(c *call, r *vendors.Reader) *event.Call {
+func routed(c *call, r *vendors.Reader) event.Call {
 	converted := started(c, r)
 	converted.DestinationNumber = r.Phone("call.destination_number", c.BusinessPhoneNumber)
 	return converted
 }
 
-func completed(c *call, r *vendors.Reader) *event.Call {
+func completed(c *call, r *vendors.Reader) event.Call {
 	converted := routed(c, r)
 	converted.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
 	converted.Answered = r.Bool("call.answered", c.Answered)
@@ -372,7 +372,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 			Channel: event.SMS,
 			Agent:   convertAgent(r, t.Agent),
 			Account: account(&t.record, r),
-			Message: &event.Message{
+			Message: event.Message{
 				ID:             r.Text("message.id", rid(&t.record)),
 				From:           r.PhoneOrShortCode("message.from", t.SourceNumber),
 				To:             r.PhoneOrShortCode("message.to", t.DestinationNumber),
@@ -399,7 +399,7 @@ func formSubmitted(in *vendors.Input) vendors.Draft {
 			Channel: event.Web,
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
 			Account: account(&f.record, r),
-			Form: &event.Form{
+			Form: event.Form{
 				ID:          r.Text("form.id", rid(&f.record)),
 				URL:         r.Text("form.url", f.FormURL, f.URL),
 				SubmittedAt: r.Time("form.submitted_at", f.SubmittedAt),
@@ -423,7 +423,7 @@ func voiceAssistAnswered(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Channel: event.Phone,
-			Call: &event.Call{
+			Call: event.Call{
 				ID:        callID,
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
 			},
@@ -473,12 +473,12 @@ func personOf(o *record, phone payload.Value) string {
 	return person
 }
 
-func contact(o *record, r *vendors.Reader, phone payload.Value) *event.Contact {
-	return &event.Contact{
+func contact(o *record, r *vendors.Reader, phone payload.Value) event.Contact {
+	return event.Contact{
 		ID:    r.Text("contact.id", o.PersonResourceID),
 		Name:  r.Text("contact.name", o.CustomerName),
 		Phone: r.Phone("contact.phone", phone),
-		Location: &event.Location{
+		Location: event.Location{
 			City:    r.Text("contact.location.city", o.CustomerCity),
 			Region:  r.Text("contact.location.region", o.CustomerState),
 			Country: r.Text("contact.location.country", o.CustomerCountry),
@@ -486,19 +486,19 @@ func contact(o *record, r *vendors.Reader, phone payload.Value) *event.Contact {
 	}
 }
 
-func account(o *record, r *vendors.Reader) *event.Named {
-	return &event.Named{
+func account(o *record, r *vendors.Reader) event.Named {
+	return event.Named{
 		ID:   r.Text("account.id", o.CompanyResourceID, o.CompanyID),
 		Name: r.Text("account.name", o.CompanyName),
 	}
 }
 
-func convertAgent(r *vendors.Reader, v payload.Value) *event.Agent {
+func convertAgent(r *vendors.Reader, v payload.Value) event.Agent {
 	if v.Kind() != payload.Object {
-		return &event.Agent{Name: r.Text("agent.name", v)}
+		return event.Agent{Name: r.Text("agent.name", v)}
 	}
 	a := vendors.Object[agent](r, "agent", v)
-	return &event.Agent{
+	return event.Agent{
 		ID:    r.Text("agent.id", a.ID),
 		Name:  r.Text("agent.name", a.Name),
 		Email: r.Text("agent.email", a.Email),
@@ -513,8 +513,8 @@ func media(r *vendors.Reader, v payload.Value) []event.Media {
 	return converted
 }
 
-func attribution(m *marketing, r *vendors.Reader) *event.Attribution {
-	return &event.Attribution{
+func attribution(m *marketing, r *vendors.Reader) event.Attribution {
+	return event.Attribution{
 		Source:         r.Text("attribution.source", m.Source),
 		Medium:         r.Text("attribution.medium", m.Medium),
 		Campaign:       r.Text("attribution.campaign", m.Campaign),

@@ -97,7 +97,7 @@ func received(in *vendors.Input) vendors.Draft {
 			Channel:   event.SMS,
 			Direction: event.Inbound,
 			Contact:   convertContact(&c, r),
-			Message: &event.Message{
+			Message: event.Message{
 				From: r.PhoneOrShortCode("message.from", c.PhoneNumber),
 				To:   r.PhoneOrShortCode("message.to", c.ShortCode),
 				Text: r.Text("message.text", c.Message),
@@ -118,7 +118,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Contact: converted,
-			Subscription: &event.Subscription{
+			Subscription: event.Subscription{
 				Channel:    string(event.SMS),
 				Scope:      r.Text("subscription.scope", c.To),
 				Subscribed: event.False,
@@ -164,7 +164,7 @@ func rejected(in *vendors.Input) vendors.Draft {
 		ID:   vendors.Content(),
 		Read: r,
 		Data: event.Data{
-			Failure: &event.Failure{
+			Failure: event.Failure{
 				Code:        r.Text("failure.code", f.Code),
 				Message:     r.Text("failure.message", f.Message),
 				Description: r.Text("failure.description", f.Description),
@@ -183,8 +183,8 @@ func other(in *vendors.Input) vendors.Draft {
 	}
 }
 
-func convertContact(c *contact, r *vendors.Reader) *event.Contact {
-	return &event.Contact{
+func convertContact(c *contact, r *vendors.Reader) event.Contact {
+	return event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		FirstName:      r.Text("contact.first_name", c.FirstName),
 		LastName:       r.Text("contact.last_name", c.LastName),

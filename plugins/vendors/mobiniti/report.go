@@ -98,8 +98,8 @@ func convertMessage(in *vendors.Input, element payload.Value, of *listings) vend
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Outbound,
-			Contact:   &event.Contact{Phone: phone},
-			Message: &event.Message{
+			Contact:   event.Contact{Phone: phone},
+			Message: event.Message{
 				ID:               id,
 				From:             r.PhoneOrShortCode("message.from", m.From),
 				To:               to,
@@ -125,8 +125,8 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Outbound,
-			Contact:   &event.Contact{Phone: phone},
-			Message: &event.Message{
+			Contact:   event.Contact{Phone: phone},
+			Message: event.Message{
 				To:               to,
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),

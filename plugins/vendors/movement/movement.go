@@ -133,7 +133,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
-			Call: &event.Call{
+			Call: event.Call{
 				ID:              r.Text("call.id", c.ID),
 				StartedAt:       beganAt,
 				DurationSeconds: r.Number("call.duration_seconds", c.Duration),
@@ -169,7 +169,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
-			Message: &event.Message{
+			Message: event.Message{
 				ID:     r.Text("message.id", t.ID),
 				Text:   r.Text("message.text", t.Body),
 				Media:  media(r, &t),
@@ -196,7 +196,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
-			Email: &event.Email{
+			Email: event.Email{
 				ID:      r.Text("email.id", e.ID),
 				Subject: r.Text("email.subject", e.SubjectLine),
 				Body:    r.Text("email.body", e.Body),
@@ -219,11 +219,11 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Contact:  contact(r, w.Target),
 			Campaign: campaign(r, w.Campaign),
-			Subscription: &event.Subscription{
+			Subscription: event.Subscription{
 				ID:           r.Text("subscription.id", s.ID),
 				Channel:      r.Text("subscription.channel", s.Kind),
 				Topic:        r.Text("subscription.topic", s.Topic),
-				Organisation: subscribedOrganisation(r, s.Organisation),
+				Organisation: convertOrganisation(r, "subscription.organisation", s.Organisation),
 				Subscribed:   r.Bool("subscription.subscribed", s.Subscribed),
 			},
 		},
@@ -248,9 +248,9 @@ func personOf(in *vendors.Input) string {
 	return id
 }
 
-func contact(r *vendors.Reader, v payload.Value) *event.Contact {
+func contact(r *vendors.Reader, v payload.Value) event.Contact {
 	t := vendors.Object[target](r, "contact", v)
-	return &event.Contact{
+	return event.Contact{
 		ID:            r.Text("contact.id", t.ID),
 		ExternalID:    r.Text("contact.external_id", t.ExternalID),
 		Name:          r.Text("contact.name", t.Name),
@@ -267,11 +267,6 @@ func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
 	return converted
 }
 
-func subscribedOrganisation(r *vendors.Reader, v payload.Value) *event.Organisation {
-	converted := convertOrganisation(r, "subscription.organisation", v)
-	return &converted
-}
-
 func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organisation {
 	o := vendors.Object[organisation](r, field, v)
 	return event.Organisation{
@@ -282,17 +277,17 @@ func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event
 	}
 }
 
-func agent(r *vendors.Reader, v payload.Value) *event.Agent {
+func agent(r *vendors.Reader, v payload.Value) event.Agent {
 	u := vendors.Object[identified](r, "agent", v)
-	return &event.Agent{
+	return event.Agent{
 		ID:   r.Text("agent.id", u.ID),
 		Name: r.Text("agent.name", u.Name),
 	}
 }
 
-func campaign(r *vendors.Reader, v payload.Value) *event.Named {
+func campaign(r *vendors.Reader, v payload.Value) event.Named {
 	c := vendors.Object[identified](r, "campaign", v)
-	return &event.Named{
+	return event.Named{
 		ID:   r.Text("campaign.id", c.ID),
 		Name: r.Text("campaign.name", c.Name),
 	}

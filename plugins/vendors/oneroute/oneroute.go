@@ -93,7 +93,7 @@ func newMessage(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Channel: medium(r, c.Channel),
 			Contact: contact(r, c.Customer),
-			Message: &event.Message{
+			Message: event.Message{
 				ID:             r.Text("message.id", m.ExternalID),
 				Text:           r.Text("message.text", m.Content),
 				ContentType:    r.Text("message.content_type", m.ContentType),
@@ -101,7 +101,7 @@ func newMessage(in *vendors.Input) vendors.Draft {
 				ReplyToID:      r.Text("message.reply_to_id", m.QuotedMessageID),
 				ConversationID: r.Text("message.conversation_id", m.ConversationID),
 			},
-			Conversation: &event.Conversation{
+			Conversation: event.Conversation{
 				ID:            r.Text("conversation.id", c.ID),
 				Subject:       r.Text("conversation.subject", c.Subject),
 				Status:        r.Text("conversation.status", c.Status),
@@ -115,12 +115,12 @@ func newMessage(in *vendors.Input) vendors.Draft {
 		draft.Type = event.MessageReceived
 		draft.Data.Direction = event.Inbound
 		if c.Customer.Absent() || c.Customer.Kind() != payload.Object {
-			draft.Data.Contact = &event.Contact{Name: r.Text("contact.name", s.Name)}
+			draft.Data.Contact = event.Contact{Name: r.Text("contact.name", s.Name)}
 		}
 	case event.True:
 		draft.Type = event.MessageSent
 		draft.Data.Direction = event.Outbound
-		draft.Data.Agent = &event.Agent{Name: r.Text("agent.name", s.Name)}
+		draft.Data.Agent = event.Agent{Name: r.Text("agent.name", s.Name)}
 	}
 	return draft
 }
@@ -156,9 +156,9 @@ func personOf(in *vendors.Input) string {
 	return id
 }
 
-func contact(r *vendors.Reader, v payload.Value) *event.Contact {
+func contact(r *vendors.Reader, v payload.Value) event.Contact {
 	c := vendors.Object[customer](r, "contact", v)
-	return &event.Contact{
+	return event.Contact{
 		ID:    r.Text("contact.id", c.ID),
 		Name:  r.Text("contact.name", c.Name),
 		Phone: r.Phone("contact.phone", c.Phone),

@@ -131,7 +131,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Contact: &event.Contact{
+			Contact: event.Contact{
 				ID:        r.Text("contact.id", c.ID),
 				FirstName: r.Text("contact.first_name", c.FirstName),
 				LastName:  r.Text("contact.last_name", c.LastName),
@@ -139,19 +139,19 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 				Email:     r.Text("contact.email", c.Email),
 				Title:     r.Text("contact.title", c.Title),
 				Company:   r.Text("contact.company", c.CompanyName),
-				Location: &event.Location{
+				Location: event.Location{
 					Region:  r.Text("contact.location.region", c.State),
 					Country: r.Text("contact.location.country", c.Country),
 				},
 				Custom: r.Pairs("contact.custom", c.Custom),
 			},
-			Agent: &event.Agent{
+			Agent: event.Agent{
 				ID:    r.Text("agent.id", s.ID),
 				Name:  r.Text("agent.name", s.SendAs),
 				Email: r.Text("agent.email", s.Email),
 			},
-			Account:  &event.Named{ID: r.Text("account.id", c.OrgID)},
-			Campaign: &event.Named{ID: r.Text("campaign.id", w.CampaignID)},
+			Account:  event.Named{ID: r.Text("account.id", c.OrgID)},
+			Campaign: event.Named{ID: r.Text("campaign.id", w.CampaignID)},
 		},
 	}, c
 }
