@@ -272,13 +272,13 @@ func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery
 		schemas tally[string]
 		issues  tally[event.Reason]
 	)
-	err := v.Decode(d, document, p.maxEvents, func(e *event.Event) error {
-		text := appendJSON(e)
+	err := v.Decode(d, document, p.maxEvents, func(e event.Event) error {
+		text := appendJSON(&e)
 		if len(text) > p.maxEventBytes {
 			return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", v.Name, p.maxEventBytes, len(text))
 		}
 		schema := event.Schema(e.Type)
-		batch = append(batch, message(msg, e, schema, text))
+		batch = append(batch, message(msg, &e, schema, text))
 		schemas.add(schema)
 		for _, issue := range e.Data.Issues {
 			issues.add(issue.Reason)

@@ -142,10 +142,10 @@ func isForm(d *delivery.Delivery) bool {
 }
 
 // Decode turns a delivery, whose payload is the document, into its events, at
-// least one and at most maxEvents, and emits them in turn; an event serves until
-// emit returns. Apart from emit it is a pure function: the same delivery gives the
-// same events. Its errors are Undecodable, or emit's.
-func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(*event.Event) error) error {
+// least one and at most maxEvents, and emits them in turn. Apart from emit it is a
+// pure function: the same delivery gives the same events. Its errors are
+// Undecodable, or emit's.
+func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
 		*c = completion{hashed: c.hashed[:0]}
@@ -197,15 +197,16 @@ type completion struct {
 	in            Input
 	basis         event.Basis
 	contradiction bool // the route declares another native event than the payload names
-	event         event.Event
 	hashed        []byte
 }
 
 var completions = sync.Pool{New: func() any { return &completion{hashed: make([]byte, 0, 512)} }}
 
-func (c *completion) complete(draft Draft) *event.Event {
-	v, d, e := c.vendor, c.delivery, &c.event
-	*e = event.Event{
+// complete makes an event of a draft. Both are large and go by value: they stay
+// on the stack.
+func (c *completion) complete(draft Draft) event.Event {
+	v, d := c.vendor, c.delivery
+	e := event.Event{
 		SpecVersion:     event.SpecVersion,
 		Source:          v.source,
 		Type:            draft.Type,
@@ -237,7 +238,7 @@ func (c *completion) complete(draft Draft) *event.Event {
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
-	e.ID, e.IDBasis = c.id(&draft)
+	e.ID, e.IDBasis = c.id(draft.ID, e.Source, draft.Raw)
 	place := Clean(draft.Person, maxAttribute)
 	if place == "" {
 		place = e.Subject
@@ -252,8 +253,8 @@ func (c *completion) complete(draft Draft) *event.Event {
 // id computes an id: the first 16 bytes of SHA-256 over the canonical JSON array
 // ["1", source, vendorevent, part, ...]. A part is a string's value, the text of
 // a number or boolean, the canonical form of an array or object, or null.
-func (c *completion) id(draft *Draft) (string, event.IDBasis) {
-	basis, parts := draft.ID.basis, draft.ID.parts
+func (c *completion) id(id Identity, source, raw string) (string, event.IDBasis) {
+	basis, parts := id.basis, id.parts
 	absent := 0
 	for _, part := range parts {
 		if part.Absent() {
@@ -263,16 +264,15 @@ func (c *completion) id(draft *Draft) (string, event.IDBasis) {
 	if basis != event.Natural || absent > 0 {
 		basis = event.Content
 	}
-	if absent == len(parts) || absent > 0 && draft.ID.basis == event.Natural {
-		parts = []payload.Value{c.own(draft)}
+	if absent == len(parts) || absent > 0 && id.basis == event.Natural {
+		parts = []payload.Value{c.own(raw)}
 	}
 
-	e := &c.event
-	b := payload.AppendString(append(c.hashed[:0], `["1",`...), e.Source)
-	if b = append(b, ','); e.VendorEvent == "" {
+	b := payload.AppendString(append(c.hashed[:0], `["1",`...), source)
+	if b = append(b, ','); c.in.Event == "" {
 		b = append(b, "null"...)
 	} else {
-		b = payload.AppendString(b, e.VendorEvent)
+		b = payload.AppendString(b, c.in.Event)
 	}
 	for _, part := range parts {
 		b = append(b, ',')
@@ -291,11 +291,11 @@ func (c *completion) id(draft *Draft) (string, event.IDBasis) {
 }
 
 // own returns the payload of the event alone: all of it or a slice.
-func (c *completion) own(draft *Draft) payload.Value {
-	if draft.Raw == "" {
+func (c *completion) own(raw string) payload.Value {
+	if raw == "" {
 		return c.in.Payload
 	}
-	slice, err := payload.Parse(draft.Raw)
+	slice, err := payload.Parse(raw)
 	if err != nil {
 		panic(fmt.Sprintf("vendor %s: building a payload: %v", c.vendor.Name, err)) // its decoder builds no JSON
 	}

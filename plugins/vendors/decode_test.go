@@ -45,8 +45,8 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := completion{in: Input{Payload: p}, event: event.Event{Source: "/v/main", VendorEvent: test.native}}
-			id, basis := c.id(&Draft{ID: test.id})
+			c := completion{in: Input{Payload: p, Event: test.native}}
+			id, basis := c.id(test.id, "/v/main", "")
 			sum := sha256.Sum256([]byte(test.over))
 			require.Equal(t, hex.EncodeToString(sum[:16]), id, test.over)
 			require.Equal(t, test.basis, basis)
