@@ -236,65 +236,80 @@ func (p *processor) Close(context.Context) error { return nil }
 
 // decode also returns the name of the vendor, "unknown" if it is none.
 func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, error) {
-	d, misconfigured := p.delivery(msg)
-	v, known := vendors.Get(d.Vendor)
+	j := jobs.Get().(*job)
+	defer j.free()
+	j.msg = msg
+	misconfigured := p.receive(msg, &j.delivery)
+	v, known := vendors.Get(j.delivery.Vendor)
 	switch {
-	case p.vendor != nil && (d.Vendor == "" || d.Vendor == p.vendor.Name):
+	case p.vendor != nil && (j.delivery.Vendor == "" || j.delivery.Vendor == p.vendor.Name):
 		v = p.vendor
 	case !known && misconfigured != nil:
 		return nil, "unknown", misconfigured
 	case !known:
-		return nil, "unknown", fmt.Errorf("choosing a decoder: expected a vendor that is compiled in, got %.64q", d.Vendor)
+		return nil, "unknown", fmt.Errorf("choosing a decoder: expected a vendor that is compiled in, got %.64q", j.delivery.Vendor)
 	case p.vendor != nil:
 		misconfigured = fmt.Errorf("choosing a decoder: expected a delivery of %s, got one of %s", p.vendor.Name, v.Name)
 	}
-	document, err := v.Payload(d)
+	document, err := v.Payload(&j.delivery)
 	defer document.Release()
 	if err == nil {
 		err = misconfigured
 	}
 	if err == nil {
-		var batch service.MessageBatch
-		if batch, err = p.convert(msg, v, d, document); err == nil {
-			return batch, v.Name, nil
-		}
+		j.maxEventBytes = p.maxEventBytes
+		err = v.Decode(&j.delivery, document, p.maxEvents, j.emit)
 	}
-	if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
-		msg.SetBytes([]byte(document.Text())) // which is without them
-	}
-	return nil, v.Name, err
-}
-
-// convert returns the messages of the events, if all of them are within bounds.
-func (p *processor) convert(msg *service.Message, v *vendors.Vendor, d *delivery.Delivery, document payload.Value) (service.MessageBatch, error) {
-	var (
-		batch   service.MessageBatch
-		schemas tally[string]
-		issues  tally[event.Reason]
-	)
-	err := v.Decode(d, document, p.maxEvents, func(e event.Event) error {
-		text := appendJSON(&e)
-		if len(text) > p.maxEventBytes {
-			return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", v.Name, p.maxEventBytes, len(text))
-		}
-		schema := event.Schema(e.Type)
-		batch = append(batch, message(msg, &e, schema, text))
-		schemas.add(schema)
-		for _, issue := range e.Data.Issues {
-			issues.add(issue.Reason)
-		}
-		return nil
-	})
 	if err != nil {
-		return nil, err
+		if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
+			msg.SetBytes([]byte(document.Text())) // which is without them
+		}
+		return nil, v.Name, err
 	}
-	for _, s := range schemas {
+	for _, s := range j.schemas {
 		p.events.Incr(s.n, v.Name, s.of)
 	}
-	for _, i := range issues {
+	for _, i := range j.issues {
 		p.issues.Incr(i.n, v.Name, string(i.of))
 	}
-	return batch, nil
+	return j.batch, v.Name, nil
+}
+
+// job is the decoding of one message. Its memory serves one after another.
+type job struct {
+	msg           *service.Message
+	delivery      delivery.Delivery
+	maxEventBytes int
+	emit          func(event.Event) error
+
+	batch   service.MessageBatch
+	schemas tally[string]
+	issues  tally[event.Reason]
+}
+
+var jobs = sync.Pool{New: func() any {
+	j := &job{}
+	j.emit = j.add
+	return j
+}}
+
+func (j *job) free() {
+	*j = job{emit: j.emit, schemas: j.schemas[:0], issues: j.issues[:0]}
+	jobs.Put(j)
+}
+
+func (j *job) add(e event.Event) error {
+	text := appendJSON(&e)
+	if len(text) > j.maxEventBytes {
+		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(text))
+	}
+	schema := event.Schema(e.Type)
+	j.batch = append(j.batch, message(j.msg, &e, schema, text))
+	j.schemas.add(schema)
+	for _, issue := range e.Data.Issues {
+		j.issues.add(issue.Reason)
+	}
+	return nil
 }
 
 // tally counts the few labels that a delivery has, so that a counter is asked
@@ -317,11 +332,10 @@ func (t *tally[T]) add(of T) {
 	}{of, 1})
 }
 
-// delivery returns what was received: from the context, else from the fields,
+// receive fills in what was received: from the context, else from the fields,
 // with the error of the first that could not be read. The body is the message's,
 // which other processors may have changed.
-func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
-	d := &delivery.Delivery{}
+func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 	received, ok := delivery.FromContext(msg.Context())
 	if ok {
 		*d = *received
@@ -334,7 +348,7 @@ func (p *processor) delivery(msg *service.Message) (*delivery.Delivery, error) {
 	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
 		err = errors.New("reading account: expected 1 to 64 of a to z, 0 to 9 and -")
 	}
-	return d, err
+	return err
 }
 
 var texts = sync.Pool{New: func() any { return new([]byte) }}

@@ -56,27 +56,28 @@ const (
 	Shape    Basis = "shape"
 )
 
-// Data is what happened. Every field is optional.
+// Data is what happened. Every field is optional; those that few events have are
+// pointers.
 type Data struct {
-	Channel      Channel      `json:"channel,omitempty"`
-	Direction    Direction    `json:"direction,omitempty"`
-	Contact      Contact      `json:"contact,omitzero"` // the outside party
-	Agent        Agent        `json:"agent,omitzero"`
-	Account      Named        `json:"account,omitzero"`  // the vendor's account
-	Campaign     Named        `json:"campaign,omitzero"` // of the vendor, not a marketing campaign
-	Call         Call         `json:"call,omitzero"`
-	Message      Message      `json:"message,omitzero"`
-	Email        Email        `json:"email,omitzero"`
-	Conversation Conversation `json:"conversation,omitzero"`
-	Subscription Subscription `json:"subscription,omitzero"`
-	Form         Form         `json:"form,omitzero"`
-	Survey       []Answer     `json:"survey,omitempty"`
-	Failure      Failure      `json:"failure,omitzero"`
-	LeadStatus   string       `json:"lead_status,omitempty"`
-	Changes      []string     `json:"changes,omitempty"` // names of this dictionary; others as sent
-	Attribution  Attribution  `json:"attribution,omitzero"`
-	Issues       []Issue      `json:"issues,omitempty"`
-	Raw          Raw          `json:"raw"`
+	Channel      Channel       `json:"channel,omitempty"`
+	Direction    Direction     `json:"direction,omitempty"`
+	Contact      Contact       `json:"contact,omitzero"` // the outside party
+	Agent        Agent         `json:"agent,omitzero"`
+	Account      Named         `json:"account,omitzero"`  // the vendor's account
+	Campaign     Named         `json:"campaign,omitzero"` // of the vendor, not a marketing campaign
+	Call         *Call         `json:"call,omitempty"`
+	Message      Message       `json:"message,omitzero"`
+	Email        *Email        `json:"email,omitempty"`
+	Conversation *Conversation `json:"conversation,omitempty"`
+	Subscription *Subscription `json:"subscription,omitempty"`
+	Form         *Form         `json:"form,omitempty"`
+	Survey       []Answer      `json:"survey,omitempty"`
+	Failure      *Failure      `json:"failure,omitempty"`
+	LeadStatus   string        `json:"lead_status,omitempty"`
+	Changes      []string      `json:"changes,omitempty"` // names of this dictionary; others as sent
+	Attribution  *Attribution  `json:"attribution,omitempty"`
+	Issues       []Issue       `json:"issues,omitempty"`
+	Raw          Raw           `json:"raw"`
 }
 
 // Raw is the JSON text of the smallest payload of the vendor's own form that

@@ -58,10 +58,10 @@ func fill(v reflect.Value) {
 func TestAppendJSONLeavesOutWhatIsAbsent(t *testing.T) {
 	e := event.Event{ID: "1", Data: event.Data{
 		Contact:      event.Contact{Location: event.Location{}, Organisations: []event.Organisation{{}}},
-		Call:         event.Call{Answered: event.False, PriorCalls: "0"},
+		Call:         &event.Call{Answered: event.False, PriorCalls: "0"},
 		Message:      event.Message{Media: []event.Media{{}, {URL: "u"}, {}}},
-		Subscription: event.Subscription{Organisation: event.Organisation{}},
-		Form:         event.Form{Fields: []event.Pair{{}}},
+		Subscription: &event.Subscription{Organisation: event.Organisation{}},
+		Form:         &event.Form{Fields: []event.Pair{{}}},
 		Raw:          "{}",
 	}}
 	require.Equal(t, `{"id":"1","data":{"call":{"answered":false,"prior_calls":0},"message":{"media":[{"url":"u"}]},"form":{"fields":[{"name":"","value":""}]},"raw":{}}}`, string(e.AppendJSON(nil)))

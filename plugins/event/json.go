@@ -35,21 +35,21 @@ func (w *writer) data(d *Data) {
 	w.agent(&d.Agent)
 	w.named(`,"account":`, &d.Account)
 	w.named(`,"campaign":`, &d.Campaign)
-	w.call(&d.Call)
+	w.call(d.Call)
 	w.message(&d.Message)
-	w.email(&d.Email)
-	w.conversation(&d.Conversation)
-	w.subscription(&d.Subscription)
-	w.form(&d.Form)
+	w.email(d.Email)
+	w.conversation(d.Conversation)
+	w.subscription(d.Subscription)
+	w.form(d.Form)
 	survey := w.array(`,"survey":`)
 	for i := range d.Survey {
 		w.answer(&d.Survey[i])
 	}
 	w.end(survey, '[', ']')
-	w.failure(&d.Failure)
+	w.failure(d.Failure)
 	w.str(`,"lead_status":`, d.LeadStatus)
 	w.strs(`,"changes":`, d.Changes)
-	w.attribution(&d.Attribution)
+	w.attribution(d.Attribution)
 	issues := w.array(`,"issues":`)
 	for _, i := range d.Issues {
 		issue := w.element()
@@ -116,6 +116,9 @@ func (w *writer) named(key string, n *Named) {
 }
 
 func (w *writer) call(c *Call) {
+	if c == nil {
+		return
+	}
 	defer w.end(w.object(`,"call":`), '{', '}')
 	w.str(`,"id":`, c.ID)
 	w.str(`,"started_at":`, c.StartedAt)
@@ -163,6 +166,9 @@ func (w *writer) message(m *Message) {
 }
 
 func (w *writer) email(e *Email) {
+	if e == nil {
+		return
+	}
 	defer w.end(w.object(`,"email":`), '{', '}')
 	w.str(`,"id":`, e.ID)
 	w.str(`,"subject":`, e.Subject)
@@ -171,6 +177,9 @@ func (w *writer) email(e *Email) {
 }
 
 func (w *writer) conversation(c *Conversation) {
+	if c == nil {
+		return
+	}
 	defer w.end(w.object(`,"conversation":`), '{', '}')
 	w.str(`,"id":`, c.ID)
 	w.str(`,"subject":`, c.Subject)
@@ -180,6 +189,9 @@ func (w *writer) conversation(c *Conversation) {
 }
 
 func (w *writer) subscription(s *Subscription) {
+	if s == nil {
+		return
+	}
 	defer w.end(w.object(`,"subscription":`), '{', '}')
 	w.str(`,"id":`, s.ID)
 	w.str(`,"channel":`, s.Channel)
@@ -190,6 +202,9 @@ func (w *writer) subscription(s *Subscription) {
 }
 
 func (w *writer) form(f *Form) {
+	if f == nil {
+		return
+	}
 	defer w.end(w.object(`,"form":`), '{', '}')
 	w.str(`,"id":`, f.ID)
 	w.str(`,"url":`, f.URL)
@@ -209,6 +224,9 @@ func (w *writer) answer(a *Answer) {
 }
 
 func (w *writer) failure(f *Failure) {
+	if f == nil {
+		return
+	}
 	defer w.end(w.object(`,"failure":`), '{', '}')
 	w.str(`,"code":`, f.Code)
 	w.str(`,"message":`, f.Message)
@@ -216,6 +234,9 @@ func (w *writer) failure(f *Failure) {
 }
 
 func (w *writer) attribution(a *Attribution) {
+	if a == nil {
+		return
+	}
 	defer w.end(w.object(`,"attribution":`), '{', '}')
 	w.str(`,"source":`, a.Source)
 	w.str(`,"medium":`, a.Medium)

@@ -296,8 +296,8 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 
 // started leaves out what the vendor presets before a call is over: a pre-call
 // reads answered false, call_type missed and duration 0, and is no missed call.
-func started(c *call, r *vendors.Reader) event.Call {
-	return event.Call{
+func started(c *call, r *vendors.Reader) *event.Call {
+	return &event.Call{
 		ID:                       r.Text("call.id", rid(&c.record)),
 		StartedAt:                r.Time("call.started_at", c.StartTime),
 		OurNumber:                r.Phone("call.our_number", c.TrackingPhoneNumber),
@@ -316,13 +316,13 @@ func started(c *call, r *vendors.Reader) event.Call {
 	}
 }
 
-func routed(c *call, r *vendors.Reader) event.Call {
+func routed(c *call, r *vendors.Reader) *event.Call {
 	converted := started(c, r)
 	converted.DestinationNumber = r.Phone("call.destination_number", c.BusinessPhoneNumber)
 	return converted
 }
 
-func completed(c *call, r *vendors.Reader) event.Call {
+func completed(c *call, r *vendors.Reader) *event.Call {
 	converted := routed(c, r)
 	converted.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
 	converted.Answered = r.Bool("call.answered", c.Answered)
@@ -399,7 +399,7 @@ func formSubmitted(in *vendors.Input) vendors.Draft {
 			Channel: event.Web,
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
 			Account: account(&f.record, r),
-			Form: event.Form{
+			Form: &event.Form{
 				ID:          r.Text("form.id", rid(&f.record)),
 				URL:         r.Text("form.url", f.FormURL, f.URL),
 				SubmittedAt: r.Time("form.submitted_at", f.SubmittedAt),
@@ -423,7 +423,7 @@ func voiceAssistAnswered(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Channel: event.Phone,
-			Call: event.Call{
+			Call: &event.Call{
 				ID:        callID,
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
 			},
@@ -513,8 +513,8 @@ func media(r *vendors.Reader, v payload.Value) []event.Media {
 	return converted
 }
 
-func attribution(m *marketing, r *vendors.Reader) event.Attribution {
-	return event.Attribution{
+func attribution(m *marketing, r *vendors.Reader) *event.Attribution {
+	return &event.Attribution{
 		Source:         r.Text("attribution.source", m.Source),
 		Medium:         r.Text("attribution.medium", m.Medium),
 		Campaign:       r.Text("attribution.campaign", m.Campaign),

@@ -118,7 +118,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Contact: converted,
-			Subscription: event.Subscription{
+			Subscription: &event.Subscription{
 				Channel:    string(event.SMS),
 				Scope:      r.Text("subscription.scope", c.To),
 				Subscribed: event.False,
@@ -164,7 +164,7 @@ func rejected(in *vendors.Input) vendors.Draft {
 		ID:   vendors.Content(),
 		Read: r,
 		Data: event.Data{
-			Failure: event.Failure{
+			Failure: &event.Failure{
 				Code:        r.Text("failure.code", f.Code),
 				Message:     r.Text("failure.message", f.Message),
 				Description: r.Text("failure.description", f.Description),

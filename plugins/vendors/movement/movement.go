@@ -133,7 +133,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
-			Call: event.Call{
+			Call: &event.Call{
 				ID:              r.Text("call.id", c.ID),
 				StartedAt:       beganAt,
 				DurationSeconds: r.Number("call.duration_seconds", c.Duration),
@@ -196,7 +196,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
-			Email: event.Email{
+			Email: &event.Email{
 				ID:      r.Text("email.id", e.ID),
 				Subject: r.Text("email.subject", e.SubjectLine),
 				Body:    r.Text("email.body", e.Body),
@@ -219,7 +219,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Contact:  contact(r, w.Target),
 			Campaign: campaign(r, w.Campaign),
-			Subscription: event.Subscription{
+			Subscription: &event.Subscription{
 				ID:           r.Text("subscription.id", s.ID),
 				Channel:      r.Text("subscription.channel", s.Kind),
 				Topic:        r.Text("subscription.topic", s.Topic),

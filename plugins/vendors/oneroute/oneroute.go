@@ -101,7 +101,7 @@ func newMessage(in *vendors.Input) vendors.Draft {
 				ReplyToID:      r.Text("message.reply_to_id", m.QuotedMessageID),
 				ConversationID: r.Text("message.conversation_id", m.ConversationID),
 			},
-			Conversation: event.Conversation{
+			Conversation: &event.Conversation{
 				ID:            r.Text("conversation.id", c.ID),
 				Subject:       r.Text("conversation.subject", c.Subject),
 				Status:        r.Text("conversation.status", c.Status),

@@ -1,0 +1,358 @@
+// Package kafka_test runs the configs that write to Apache Kafka, against a real
+// broker.
+package kafka_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookswitch/hookswitch/tests/services"
+)
+
+func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
+
+// topics are those of one test.
+type topics struct{ raw, events, deadLetters string }
+
+func makeTopics(t *testing.T, k *services.Kafka) topics {
+	t.Helper()
+	return topics{k.Topic(t, 3), k.Topic(t, 3), k.Topic(t, 1)}
+}
+
+func start(t *testing.T, k *services.Kafka, config string, names topics) *services.Hookswitch {
+	t.Helper()
+	return services.Start(t, config,
+		"HOOKSWITCH_KAFKA_BROKERS="+k.Brokers,
+		"HOOKSWITCH_KAFKA_RAW_TOPIC="+names.raw,
+		"HOOKSWITCH_KAFKA_TOPIC="+names.events,
+		"HOOKSWITCH_KAFKA_DEAD_LETTER_TOPIC="+names.deadLetters,
+		"HOOKSWITCH_KAFKA_GROUP="+names.raw,
+	)
+}
+
+func headers(r *kgo.Record) map[string]string {
+	m := map[string]string{}
+	for _, h := range r.Headers {
+		m[h.Key] = string(h.Value)
+	}
+	return m
+}
+
+func values(records []*kgo.Record) (v []string) {
+	for _, r := range records {
+		v = append(v, string(r.Value))
+	}
+	return v
+}
+
+// requireEvents expects in the topic the events of the samples, with their keys
+// and the one header, and one person's in one partition.
+func requireEvents(t *testing.T, k *services.Kafka, samples []services.Sample, topic string) {
+	t.Helper()
+	records := k.Records(t, topic)
+	services.RequireEvents(t, samples, values(records))
+	keys := map[string]string{}
+	for _, s := range samples {
+		for _, e := range s.Events {
+			keys[e.ID] = e.Key
+		}
+	}
+	partitions := map[string]int32{}
+	used := map[int32]bool{}
+	for _, r := range records {
+		var e struct {
+			ID string `json:"id"`
+		}
+		require.NoError(t, json.Unmarshal(r.Value, &e))
+		require.Equal(t, keys[e.ID], string(r.Key))
+		require.Equal(t, map[string]string{"content-type": "application/cloudevents+json; charset=UTF-8"}, headers(r))
+		if p, ok := partitions[string(r.Key)]; ok {
+			require.Equal(t, p, r.Partition)
+		}
+		partitions[string(r.Key)] = r.Partition
+		used[r.Partition] = true
+	}
+	require.Len(t, used, 3, "all partitions are used")
+}
+
+func requireDeadLetters(t *testing.T, k *services.Kafka, samples []services.Sample, topic string) {
+	t.Helper()
+	records := k.Records(t, topic)
+	services.RequireDeadLetters(t, samples, values(records))
+	for _, r := range records {
+		require.Empty(t, r.Headers)
+		require.Empty(t, r.Key)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	samples := services.Samples(t)
+	start(t, k, "kafka.yaml", names).Deliver(t, samples...)
+	requireEvents(t, k, samples, names.events)
+	requireDeadLetters(t, k, samples, names.deadLetters)
+}
+
+func TestReport(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	start(t, k, "kafka.yaml", names).Deliver(t, services.SampleOf(t, "mobiniti/testdata/delivery_report/messages_10000.json.gz"))
+	counts := map[string]int{}
+	for _, r := range k.Records(t, names.events) {
+		var e struct {
+			Type string `json:"type"`
+		}
+		require.NoError(t, json.Unmarshal(r.Value, &e))
+		counts[e.Type]++
+	}
+	require.Equal(t, map[string]int{"message.delivered": 9000, "message.failed": 900, "message.bounced": 100}, counts)
+	require.Empty(t, k.Records(t, names.deadLetters))
+}
+
+// largest returns a delivery whose event has at most, and nearly, as many bytes as
+// an event may have.
+func largest() []byte {
+	const maxEventBytes = 24 << 20
+	body := []byte(`{"resource_id":"CAL1","custom":"`)
+	body = append(body, bytes.Repeat([]byte("x"), maxEventBytes-2_000)...)
+	return append(body, `"}`...)
+}
+
+// TestLargest posts the largest event there can be, and reads it back.
+func TestLargest(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	h := start(t, k, "kafka.yaml", names)
+	body := largest()
+	status, err := h.Post("callrail", "post_call", "application/json", body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, status)
+	records := k.Records(t, names.events)
+	require.Len(t, records, 1)
+	require.True(t, bytes.Contains(records[0].Value, body), "the body is in raw as it came")
+	require.Empty(t, k.Records(t, names.deadLetters))
+}
+
+// TestWorker decodes behind Kafka: what comes out is what kafka.yaml gives.
+func TestWorker(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	samples := services.Samples(t)
+	start(t, k, "raw.yaml", names).Deliver(t, samples...)
+
+	type raw struct{ vendor, event, account, contentType, body string }
+	var want, got []raw
+	events, letters := 0, 0
+	for _, s := range samples {
+		want = append(want, raw{s.Vendor, s.Event, "", s.ContentType, string(s.Body)})
+		events += len(s.Events)
+		if s.Reason != "" {
+			letters++
+		}
+	}
+	used := map[int32]bool{}
+	for _, r := range k.Records(t, names.raw) {
+		h := headers(r)
+		require.Len(t, h, 4)
+		require.Empty(t, r.Key)
+		got = append(got, raw{h["webhook_vendor"], h["webhook_event"], h["webhook_account"], h["webhook_content_type"], string(r.Value)})
+		used[r.Partition] = true
+	}
+	require.ElementsMatch(t, want, got)
+
+	a := start(t, k, "worker.yaml", names)
+	start(t, k, "worker.yaml", names)
+	written := func() bool {
+		return len(k.Records(t, names.events)) >= events && len(k.Records(t, names.deadLetters)) >= letters
+	}
+	services.Eventually(t, written, "all is decoded")
+	requireEvents(t, k, samples, names.events)
+	requireDeadLetters(t, k, samples, names.deadLetters)
+
+	// What was committed is not decoded again, by whoever takes over.
+	a.Stop()
+	more := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
+	start(t, k, "raw.yaml", names).Deliver(t, more)
+	services.Eventually(t, func() bool { return len(k.Records(t, names.events)) >= events+1 }, "the last delivery is decoded")
+	require.Len(t, k.Records(t, names.events), events+1)
+}
+
+// TestWorkerKilled kills a worker in the middle: another loses nothing.
+func TestWorkerKilled(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	const deliveries = 2000
+	door := start(t, k, "raw.yaml", names)
+	post := func(i int) services.Sample {
+		return services.Sample{Path: strconv.Itoa(i), Vendor: "callrail", Event: "post_call", ContentType: "application/json", Body: call(i)}
+	}
+	var samples []services.Sample
+	for i := range deliveries {
+		samples = append(samples, post(i))
+	}
+	worker := start(t, k, "worker.yaml", names)
+	door.Deliver(t, samples[:deliveries/2]...)
+	services.Eventually(t, func() bool { return len(k.Records(t, names.events)) > 0 }, "the worker works")
+	worker.Kill()
+	door.Deliver(t, samples[deliveries/2:]...)
+	start(t, k, "worker.yaml", names)
+	services.Eventually(t, func() bool { return len(subjects(t, k, names.events)) == deliveries }, "all is decoded")
+	require.Empty(t, k.Records(t, names.deadLetters))
+}
+
+func call(i int) []byte { return fmt.Appendf(nil, `{"resource_id":"CAL%d"}`, i) }
+
+// subjects returns how often the topic has each subject.
+func subjects(t *testing.T, k *services.Kafka, topic string) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for _, r := range k.Records(t, topic) {
+		var e struct {
+			Subject string `json:"subject"`
+		}
+		require.NoError(t, json.Unmarshal(r.Value, &e))
+		n[e.Subject]++
+	}
+	return n
+}
+
+// TestBrokerDownAtStart has no broker at first: senders are told, and when it is
+// there, deliveries are taken.
+func TestBrokerDownAtStart(t *testing.T) {
+	t.Parallel()
+	k := services.NewBroker(t)
+	k.Start(t)
+	names := makeTopics(t, k)
+	k.Stop()
+
+	h, raw := start(t, k, "kafka.yaml", names), start(t, k, "raw.yaml", names)
+	worker := start(t, k, "worker.yaml", names)
+	var senders sync.WaitGroup
+	for _, h := range []*services.Hookswitch{h, raw} {
+		senders.Go(func() {
+			status, err := h.Post("callrail", "post_call", "application/json", call(1))
+			assertTold(t, status, err)
+		})
+	}
+	senders.Wait()
+	k.Start(t)
+	taken := func(h *services.Hookswitch, i int) func() bool {
+		return func() bool {
+			status, err := h.Post("callrail", "post_call", "application/json", call(i))
+			return err == nil && status == http.StatusOK
+		}
+	}
+	services.Eventually(t, taken(h, 2), "a delivery is taken")
+	services.Eventually(t, taken(raw, 3), "a delivery is taken undecoded")
+	services.Eventually(t, func() bool { return subjects(t, k, names.events)["call/CAL3"] > 0 }, "it is decoded")
+	worker.Stop()
+	require.NotZero(t, subjects(t, k, names.events)["call/CAL2"])
+	require.Empty(t, k.Records(t, names.deadLetters))
+}
+
+// assertTold expects an answer that has the sender send again.
+func assertTold(t *testing.T, status int, err error) {
+	t.Helper()
+	if err == nil {
+		assert.Contains(t, []int{http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable}, status)
+	}
+}
+
+// TestBrokerStops freezes and kills the broker while deliveries come in: all that
+// was answered 200 is in the topic, and an outage is no dead letter.
+func TestBrokerStops(t *testing.T) {
+	for _, config := range []string{"kafka.yaml", "raw.yaml"} {
+		t.Run(config, func(t *testing.T) {
+			t.Parallel()
+			k := services.NewBroker(t)
+			k.Start(t)
+			names := makeTopics(t, k)
+			h := start(t, k, config, names)
+
+			var (
+				next, told, stop atomic.Int64
+				mu               sync.Mutex
+				ledger           = map[string]bool{} // what was answered 200
+				other            []int               // answers that no sender may get
+				senders          sync.WaitGroup
+			)
+			for range 16 {
+				senders.Go(func() {
+					for stop.Load() == 0 {
+						i := int(next.Add(1))
+						status, err := h.Post("callrail", "post_call", "application/json", call(i))
+						mu.Lock()
+						switch {
+						case err == nil && status == http.StatusOK:
+							ledger[fmt.Sprintf("CAL%d", i)] = true
+						case err == nil && status != http.StatusRequestTimeout && status != http.StatusBadGateway && status != http.StatusServiceUnavailable:
+							other = append(other, status)
+						default:
+							told.Add(1)
+						}
+						mu.Unlock()
+					}
+				})
+			}
+			defer senders.Wait()
+			defer stop.Store(1)
+			grows := func() {
+				t.Helper()
+				size := func() int {
+					mu.Lock()
+					defer mu.Unlock()
+					return len(ledger)
+				}
+				before := size()
+				services.Eventually(t, func() bool { return size() > before+100 }, "deliveries are taken")
+			}
+			grows()
+			k.Freeze(t)
+			time.Sleep(2 * time.Second) // with deliveries under way
+			k.Thaw(t)
+			grows()
+			k.Kill()
+			services.Eventually(t, func() bool { return told.Load() > 0 }, "a sender is told")
+			k.Start(t)
+			grows()
+			stop.Store(1)
+			senders.Wait()
+
+			require.Empty(t, other)
+			topic := names.events
+			if config == "raw.yaml" {
+				topic = names.raw
+			}
+			got := map[string]bool{}
+			for _, r := range k.Records(t, topic) {
+				var v struct {
+					ResourceID string `json:"resource_id"`
+					Data       struct {
+						Call struct {
+							ID string `json:"id"`
+						} `json:"call"`
+					} `json:"data"`
+				}
+				require.NoError(t, json.Unmarshal(r.Value, &v))
+				got[v.ResourceID+v.Data.Call.ID] = true
+			}
+			for id := range ledger {
+				require.Contains(t, got, id, "answered 200 and not in the topic")
+			}
+			require.Empty(t, k.Records(t, names.deadLetters))
+		})
+	}
+}

@@ -1,0 +1,168 @@
+package services
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Hookswitch is the distribution with one of the shipped configs.
+type Hookswitch struct {
+	URL string // of the door
+	Dir string // it runs in: relative paths of the config are here
+
+	admin   string
+	process *process
+	client  *http.Client
+}
+
+// Start starts the distribution with a config of the configs folder, and the
+// variables that it needs.
+func Start(t testing.TB, config string, env ...string) *Hookswitch {
+	t.Helper()
+	address, admin := FreeAddress(t), FreeAddress(t)
+	h := &Hookswitch{URL: "http://" + address, Dir: t.TempDir(), admin: admin, client: &http.Client{
+		Timeout:   patience,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+	}}
+	cmd := exec.Command(binary, "run", filepath.Join(root, "configs", config))
+	cmd.Dir = h.Dir
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "HOOKSWITCH_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
+	cmd.Env = append(cmd.Env, env...)
+	var err error
+	h.process, err = start(cmd, h.path("stdout"), h.path("stderr"))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		h.Stop()
+		if t.Failed() {
+			t.Logf("%s wrote to stdout:\n%s\nto stderr:\n%s", config, tailOf(h.path("stdout")), tailOf(h.path("stderr")))
+		}
+	})
+	require.NoError(t, h.process.await(admin))
+	text, err := os.ReadFile(filepath.Join(root, "configs", config))
+	require.NoError(t, err)
+	if bytes.Contains(text, []byte("http_server:")) {
+		require.NoError(t, h.process.await(address))
+	}
+	return h
+}
+
+func (h *Hookswitch) path(name string) string { return filepath.Join(h.Dir, name) }
+
+// Stop asks it to stop and waits until it has.
+func (h *Hookswitch) Stop() {
+	h.client.CloseIdleConnections() // which a server waits for
+	h.process.stop()
+}
+
+// Kill leaves it no time for anything.
+func (h *Hookswitch) Kill() { h.process.kill() }
+
+// Lines returns the lines of a file in its folder, none if there is no file.
+// "stdout" and "stderr" are what it has written there.
+func (h *Hookswitch) Lines(t testing.TB, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(h.path(name))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(t, err)
+	if len(text) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// Metric returns the sum of a metric, whatever its labels.
+func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
+	t.Helper()
+	resp, err := h.client.Get("http://" + h.admin + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok && strings.ContainsAny(rest[:1], "{ ") {
+			fields := strings.Fields(line)
+			value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+			require.NoError(t, err, line)
+			sum += value
+		}
+	}
+	return sum
+}
+
+// Post posts a delivery and returns the status of the answer.
+func (h *Hookswitch) Post(vendor, event, contentType string, body []byte) (int, error) {
+	u := h.URL + "/" + vendor
+	if event != "" {
+		u += "/" + url.PathEscape(event)
+	}
+	req, err := http.NewRequest(http.MethodPost, u, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("making a request: %w", err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("posting: %w", err)
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// Deliver posts samples, some at a time, and expects each to be taken.
+func (h *Hookswitch) Deliver(t testing.TB, samples ...Sample) {
+	t.Helper()
+	const senders = 64
+	todo := make(chan Sample)
+	failures := make(chan error)
+	go func() {
+		for _, s := range samples {
+			todo <- s
+		}
+		close(todo)
+	}()
+	for range senders {
+		go func() {
+			var failed error
+			for s := range todo {
+				began := time.Now()
+				status, err := h.Post(s.Vendor, s.Event, s.ContentType, s.Body)
+				if err == nil && status != http.StatusOK {
+					err = fmt.Errorf("got status %d after %s", status, time.Since(began).Round(time.Millisecond))
+				}
+				if err != nil {
+					failed = fmt.Errorf("delivering %s: %w", s.Path, err)
+				}
+			}
+			failures <- failed
+		}()
+	}
+	var all []error
+	for range senders {
+		if err := <-failures; err != nil {
+			all = append(all, err)
+		}
+	}
+	require.Empty(t, all)
+}
