@@ -91,10 +91,7 @@ func AppendString(b []byte, s string) []byte {
 // appendEscaped appends s as it stands between the quotes.
 func appendEscaped(b []byte, s string) []byte {
 	for {
-		i := 0
-		for i < len(s) && plain[s[i]] {
-			i++
-		}
+		i := plainPrefix(s)
 		b = append(b, s[:i]...)
 		if i == len(s) {
 			return b

@@ -3,6 +3,7 @@ package payload
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -279,13 +280,31 @@ func (p *parser) digits() error {
 	return nil
 }
 
-// plain tells the bytes that stand for themselves within a string.
-var plain = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= 0x20 && c != '"' && c != '\\'
+// plainPrefix returns how many bytes at the start of s stand for themselves within
+// a JSON string: up to a quote, a backslash or a control character. It looks at
+// eight bytes at a time: most strings are longer, and a body is mostly strings.
+func plainPrefix(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		t := s[i : i+8]
+		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		quote, backslash := x^('"'*ones), x^('\\'*ones)
+		// The high bit of a byte is set where the byte is less than 0x20, a quote or
+		// a backslash; above the lowest such byte it may be set wrongly.
+		special := (x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash
+		if special &= highs; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
 	}
-	return t
-}()
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
+}
 
 func (p *parser) string(what string) error {
 	if p.peek() != '"' {
@@ -294,12 +313,7 @@ func (p *parser) string(what string) error {
 	start, escaped := p.at, false
 	p.at++
 	for {
-		rest := p.text[p.at:]
-		i := 0
-		for i < len(rest) && plain[rest[i]] {
-			i++
-		}
-		p.at += i
+		p.at += plainPrefix(p.text[p.at:])
 		switch p.peek() {
 		case '"':
 			p.at++

@@ -221,6 +221,27 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// Strings are read and written eight bytes at a time: a byte that needs an escape
+// is found wherever it stands, whatever stands around it.
+func TestEscapesWhereverTheyStand(t *testing.T) {
+	for _, around := range []string{"a", "\x7f", "é", "\u00ff", "!", "#", "[", "]", " "} {
+		for _, special := range []string{"\"", "\\", "\x00", "\x1f", "\n", "é"} {
+			for before := range 18 {
+				for behind := range 10 {
+					s := strings.Repeat(around, before) + special + strings.Repeat(around, behind)
+					text := payload.AppendString(nil, s)
+					var back string
+					require.NoError(t, json.Unmarshal(text, &back), "%q", text)
+					require.Equal(t, s, back)
+					read, ok := parse(t, string(text)).Scalar()
+					require.True(t, ok)
+					require.Equal(t, s, read)
+				}
+			}
+		}
+	}
+}
+
 // FuzzParse holds the parser to others: it accepts what encoding/json accepts, and
 // what jsontext does, its text is what encoding/json compacts, and its values are
 // theirs.

@@ -126,6 +126,9 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 // isForm tells a form by the content type, then by the first bytes. A body that
 // begins as an object is none, whatever the content type says.
 func isForm(d *delivery.Delivery) bool {
+	if len(d.Body) > 0 && d.Body[0] == '{' {
+		return false // as almost all are
+	}
 	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
 	if len(body) > 0 && body[0] == '{' {
 		return false
