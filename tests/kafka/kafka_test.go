@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookswitch/hookswitch/tests/services"
@@ -131,19 +134,44 @@ func largest() []byte {
 	return append(body, `"}`...)
 }
 
-// TestLargest posts the largest event there can be, and reads it back.
+// readmeTopics makes topics with what the README gives kafka-topics.sh, and
+// returns their names.
+func readmeTopics(t *testing.T, k *services.Kafka) (created []string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	commands := regexp.MustCompile(`(?m)^kafka-topics.sh --bootstrap-server \S+ --create --topic (\S+) --partitions (\d+) --config ([a-z.]+)=(\d+)$`).FindAllStringSubmatch(string(readme), -1)
+	require.Len(t, commands, strings.Count(string(readme), "\nkafka-topics.sh "))
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers))
+	require.NoError(t, err)
+	defer client.Close()
+	for _, c := range commands {
+		partitions, err := strconv.ParseInt(c[2], 10, 32)
+		require.NoError(t, err)
+		resp, err := kadm.NewClient(client).CreateTopic(t.Context(), int32(partitions), 1, map[string]*string{c[3]: &c[4]}, c[1])
+		require.NoError(t, err)
+		require.NoError(t, resp.Err)
+		created = append(created, c[1])
+	}
+	return created
+}
+
+// TestLargest posts the largest event there can be to the topics that the README
+// makes, and reads it back.
 func TestLargest(t *testing.T) {
-	k := services.StartKafka(t)
-	names := makeTopics(t, k)
-	h := start(t, k, "kafka.yaml", names)
+	k := services.NewBroker(t)
+	k.Start(t)
+	names := readmeTopics(t, k)
+	require.Len(t, names, 2)
+	h := services.Start(t, "kafka.yaml", "HOOKSWITCH_KAFKA_BROKERS="+k.Brokers)
 	body := largest()
 	status, err := h.Post("callrail", "post_call", "application/json", body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
-	records := k.Records(t, names.events)
+	records := k.Records(t, names[0])
 	require.Len(t, records, 1)
 	require.True(t, bytes.Contains(records[0].Value, body), "the body is in raw as it came")
-	require.Empty(t, k.Records(t, names.deadLetters))
+	require.Empty(t, k.Records(t, names[1]))
 }
 
 // TestWorker decodes behind Kafka: what comes out is what kafka.yaml gives.
