@@ -272,7 +272,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	for _, i := range j.issues {
 		p.issues.Incr(i.n, v.Name, string(i.of))
 	}
-	return j.batch, v.Name, nil
+	return j.messages(), v.Name, nil
 }
 
 // job is the decoding of one message. Its memory serves one after another.
@@ -282,9 +282,16 @@ type job struct {
 	maxEventBytes int
 	emit          func(event.Event) error
 
-	batch   service.MessageBatch
+	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
+}
+
+// encoded is what becomes a message of an event.
+type encoded struct {
+	text                       []byte
+	id, eventType, schema, key string
+	vendor, recorded           string
 }
 
 var jobs = sync.Pool{New: func() any {
@@ -294,7 +301,11 @@ var jobs = sync.Pool{New: func() any {
 }}
 
 func (j *job) free() {
-	*j = job{emit: j.emit, schemas: j.schemas[:0], issues: j.issues[:0]}
+	if cap(j.encoded) > 1024 { // so many are rare, and would be kept
+		j.encoded = nil
+	}
+	clear(j.encoded)
+	*j = job{emit: j.emit, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
 	jobs.Put(j)
 }
 
@@ -304,7 +315,7 @@ func (j *job) add(e event.Event) error {
 		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(text))
 	}
 	schema := event.Schema(e.Type)
-	j.batch = append(j.batch, message(j.msg, &e, schema, text))
+	j.encoded = append(j.encoded, encoded{text, e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
 	j.schemas.add(schema)
 	for _, issue := range e.Data.Issues {
 		j.issues.add(issue.Reason)
@@ -362,20 +373,46 @@ func appendJSON(e *event.Event) []byte {
 	return bytes.Clone(*text)
 }
 
-// message returns the message of an event. What the request's message held does
-// not travel on.
-func message(from *service.Message, e *event.Event, schema string, text []byte) *service.Message {
-	msg := service.NewMessageWithContext(from.Context(), text)
-	msg.MetaSetMut("event_id", e.ID)
-	msg.MetaSetMut("event_type", e.Type)
-	msg.MetaSetMut("event_key", e.PartitionKey)
-	msg.MetaSetMut("event_vendor", e.Vendor)
-	msg.MetaSetMut("event_schema", schema)
-	if e.RecordedTime != "" {
-		msg.MetaSetMut("event_date", e.RecordedTime[:len("2006-01-02")])
+// messages returns the messages of the events. The first one is the message that
+// was decoded; what it held does not travel on.
+func (j *job) messages() service.MessageBatch {
+	batch := make(service.MessageBatch, len(j.encoded))
+	for i := range j.encoded {
+		e, msg := &j.encoded[i], j.msg
+		if i == 0 {
+			msg.SetBytes(e.text)
+			clearMetadata(msg)
+		} else {
+			msg = service.NewMessageWithContext(j.msg.Context(), e.text)
+		}
+		eventType := any(e.eventType)
+		msg.MetaSetMut("event_id", e.id)
+		msg.MetaSetMut("event_type", eventType)
+		msg.MetaSetMut("event_key", e.key)
+		msg.MetaSetMut("event_vendor", e.vendor)
+		if e.schema == e.eventType {
+			msg.MetaSetMut("event_schema", eventType)
+		} else {
+			msg.MetaSetMut("event_schema", e.schema)
+		}
+		if e.recorded != "" {
+			msg.MetaSetMut("event_date", e.recorded[:len("2006-01-02")])
+		}
+		msg.MetaSetMut("content-type", event.ContentType)
+		batch[i] = msg
 	}
-	msg.MetaSetMut("content-type", event.ContentType)
-	return msg
+	return batch
+}
+
+func clearMetadata(msg *service.Message) {
+	var keys []string
+	_ = msg.MetaWalkMut(func(key string, _ any) error {
+		keys = append(keys, key)
+		return nil
+	})
+	for _, key := range keys {
+		msg.MetaDelete(key)
+	}
 }
 
 // field is an interpolated field whose default is the value of a metadata key.

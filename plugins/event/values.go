@@ -129,9 +129,8 @@ func ParseTime(s string) (string, bool) {
 			return "", false
 		}
 	}
-	b := make([]byte, 0, len(s)+1)
-	b = append(t.AppendFormat(b, layout), fraction...)
-	return string(append(b, 'Z')), true
+	var b [64]byte
+	return string(append(append(t.AppendFormat(b[:0], layout), fraction...), 'Z')), true
 }
 
 // isDateTime reports whether s is like 2006-01-02T15:04:05, the T in either case

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"mime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,16 +64,35 @@ func Subject(kind, id string) string {
 // Identity is what an id is computed from. The zero value is the whole payload.
 type Identity struct {
 	basis event.IDBasis
-	parts []payload.Value
+	few   [4]payload.Value // the parts if they are at most so many, to allocate none
+	many  []payload.Value  // else
+	n     int
+}
+
+func identity(basis event.IDBasis, parts []payload.Value) Identity {
+	id := Identity{basis: basis, n: len(parts)}
+	if id.n > len(id.few) {
+		id.many = slices.Clone(parts)
+	} else {
+		copy(id.few[:], parts)
+	}
+	return id
+}
+
+func (id *Identity) parts() []payload.Value {
+	if id.n > len(id.few) {
+		return id.many
+	}
+	return id.few[:id.n]
 }
 
 // Natural is an identity whose parts name the occurrence. If one of them is
 // absent, the content of the payload takes their place.
-func Natural(parts ...payload.Value) Identity { return Identity{event.Natural, parts} }
+func Natural(parts ...payload.Value) Identity { return identity(event.Natural, parts) }
 
 // Content is an identity whose parts are what is known of the occurrence, absent
 // ones too. Without any the whole payload is.
-func Content(parts ...payload.Value) Identity { return Identity{event.Content, parts} }
+func Content(parts ...payload.Value) Identity { return identity(event.Content, parts) }
 
 // Undecodable is a delivery that cannot become events.
 type Undecodable struct {
@@ -241,7 +261,7 @@ func (c *completion) complete(draft Draft) event.Event {
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
-	e.ID, e.IDBasis = c.id(draft.ID, e.Source, draft.Raw)
+	e.ID, e.IDBasis = c.id(&draft.ID, e.Source, draft.Raw)
 	place := Clean(draft.Person, maxAttribute)
 	if place == "" {
 		place = e.Subject
@@ -256,8 +276,8 @@ func (c *completion) complete(draft Draft) event.Event {
 // id computes an id: the first 16 bytes of SHA-256 over the canonical JSON array
 // ["1", source, vendorevent, part, ...]. A part is a string's value, the text of
 // a number or boolean, the canonical form of an array or object, or null.
-func (c *completion) id(id Identity, source, raw string) (string, event.IDBasis) {
-	basis, parts := id.basis, id.parts
+func (c *completion) id(id *Identity, source, raw string) (string, event.IDBasis) {
+	basis, parts := id.basis, id.parts()
 	absent := 0
 	for _, part := range parts {
 		if part.Absent() {
@@ -290,7 +310,9 @@ func (c *completion) id(id Identity, source, raw string) (string, event.IDBasis)
 	}
 	c.hashed = append(b, ']')
 	sum := sha256.Sum256(c.hashed)
-	return hex.EncodeToString(sum[:16]), basis
+	var text [32]byte
+	hex.Encode(text[:], sum[:16])
+	return string(text[:]), basis
 }
 
 // own returns the payload of the event alone: all of it or a slice.

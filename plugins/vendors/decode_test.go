@@ -40,13 +40,14 @@ func TestIdentity(t *testing.T) {
 		{"a natural part is missing", Natural(p.Get("gone")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
 		{"a part of a content is absent", Content(p.Get("n"), p.Get("gone"), p.Get("empty")), "e", `["1","/v/main","e","1.50",null,null]`, event.Content},
 		{"all parts of a content are absent", Content(p.Get("gone"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"many parts", Content(p.Get("n"), p.Get("n"), p.Get("yes"), p.Get("gone"), p.Get("n")), "e", `["1","/v/main","e","1.50","1.50","true",null,"1.50"]`, event.Content},
 		{"the payload", Content(), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
 		{"nothing said", Identity{}, "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := completion{in: Input{Payload: p, Event: test.native}}
-			id, basis := c.id(test.id, "/v/main", "")
+			id, basis := c.id(&test.id, "/v/main", "")
 			sum := sha256.Sum256([]byte(test.over))
 			require.Equal(t, hex.EncodeToString(sum[:16]), id, test.over)
 			require.Equal(t, test.basis, basis)

@@ -28,7 +28,7 @@ func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 
 // read returns the first scalar that parse takes. The reason is the issue of a
 // scalar that it does not take.
-func read[T ~string](r *Reader, field string, reason event.Reason, parse func(string) (T, bool), values []payload.Value) T {
+func (r *Reader) read(field string, reason event.Reason, parse func(string) (string, bool), values []payload.Value) string {
 	var failed event.Reason
 	for _, v := range values {
 		if v.Absent() {
@@ -36,8 +36,8 @@ func read[T ~string](r *Reader, field string, reason event.Reason, parse func(st
 		}
 		why := event.WrongType
 		if s, ok := v.Scalar(); ok {
-			if t, ok := parse(s); ok {
-				return t
+			if s, ok = parse(s); ok {
+				return s
 			}
 			why = reason
 		}
@@ -53,50 +53,78 @@ func read[T ~string](r *Reader, field string, reason event.Reason, parse func(st
 
 // Text reads a scalar as text.
 func (r *Reader) Text(field string, values ...payload.Value) string {
-	return read(r, field, event.WrongType, func(s string) (string, bool) { return s, true }, values)
+	return r.read(field, event.WrongType, parseText, values)
 }
+
+func parseText(s string) (string, bool) { return s, true }
 
 // Number reads a number.
 func (r *Reader) Number(field string, values ...payload.Value) event.Number {
-	return read(r, field, event.NotANumber, event.ParseNumber, values)
+	return event.Number(r.read(field, event.NotANumber, parseNumber, values))
 }
 
 // Decimal reads money or a score, as sent.
 func (r *Reader) Decimal(field string, values ...payload.Value) string {
-	return string(r.Number(field, values...))
+	return r.read(field, event.NotANumber, parseNumber, values)
+}
+
+func parseNumber(s string) (string, bool) {
+	n, ok := event.ParseNumber(s)
+	return string(n), ok
 }
 
 // Time reads a time with a zone.
 func (r *Reader) Time(field string, values ...payload.Value) string {
-	return read(r, field, event.NotATime, event.ParseTime, values)
+	return r.read(field, event.NotATime, event.ParseTime, values)
 }
 
 // Phone reads a phone number.
 func (r *Reader) Phone(field string, values ...payload.Value) string {
-	return read(r, field, event.NotAPhone, func(s string) (string, bool) { return event.ParsePhone(s, r.northAmerican) }, values)
+	parse := parsePhone
+	if r.northAmerican {
+		parse = parseNorthAmericanPhone
+	}
+	return r.read(field, event.NotAPhone, parse, values)
 }
 
 // PhoneOrShortCode reads what a message is from or to.
 func (r *Reader) PhoneOrShortCode(field string, values ...payload.Value) string {
-	return read(r, field, event.NotAPhone, func(s string) (string, bool) {
-		if phone, ok := event.ParsePhone(s, r.northAmerican); ok {
-			return phone, true
-		}
-		return event.ParseShortCode(s)
-	}, values)
+	parse := parsePhoneOrShortCode
+	if r.northAmerican {
+		parse = parseNorthAmericanPhoneOrShortCode
+	}
+	return r.read(field, event.NotAPhone, parse, values)
+}
+
+func parsePhone(s string) (string, bool)              { return event.ParsePhone(s, false) }
+func parseNorthAmericanPhone(s string) (string, bool) { return event.ParsePhone(s, true) }
+
+func parsePhoneOrShortCode(s string) (string, bool) {
+	if phone, ok := parsePhone(s); ok {
+		return phone, true
+	}
+	return event.ParseShortCode(s)
+}
+
+func parseNorthAmericanPhoneOrShortCode(s string) (string, bool) {
+	if phone, ok := parseNorthAmericanPhone(s); ok {
+		return phone, true
+	}
+	return event.ParseShortCode(s)
 }
 
 // Direction reads inbound or outbound.
 func (r *Reader) Direction(field string, values ...payload.Value) event.Direction {
-	return read(r, field, event.WrongType, func(s string) (event.Direction, bool) {
-		d := event.Direction(s)
-		return d, d == event.Inbound || d == event.Outbound
-	}, values)
+	return event.Direction(r.read(field, event.WrongType, parseDirection, values))
+}
+
+func parseDirection(s string) (string, bool) {
+	return s, s == string(event.Inbound) || s == string(event.Outbound)
 }
 
 // Bool reads a boolean.
-func (r *Reader) Bool(field string, v payload.Value) event.Bool {
-	switch read(r, field, event.NotABoolean, func(s string) (string, bool) { return s, s == "true" || s == "false" }, []payload.Value{v}) {
+func (r *Reader) Bool(field string, values ...payload.Value) event.Bool {
+	switch r.read(field, event.NotABoolean, parseBool, values) {
 	case "true":
 		return event.True
 	case "false":
@@ -104,6 +132,8 @@ func (r *Reader) Bool(field string, v payload.Value) event.Bool {
 	}
 	return 0
 }
+
+func parseBool(s string) (string, bool) { return s, s == "true" || s == "false" }
 
 // Texts reads an array of scalars; a scalar stands for an array of one.
 func (r *Reader) Texts(field string, v payload.Value) []string {

@@ -260,7 +260,7 @@ func contact(r *vendors.Reader, v payload.Value) event.Contact {
 
 func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
 	const field = "contact.organisations"
-	var converted []event.Organisation
+	converted := make([]event.Organisation, 0, 4) // a target has few
 	for element := range r.Elements(field, v) {
 		converted = append(converted, convertOrganisation(r, field, element))
 	}
@@ -270,10 +270,10 @@ func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
 func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organisation {
 	o := vendors.Object[organisation](r, field, v)
 	return event.Organisation{
-		ID:         r.Text(field+".id", o.ID),
-		ExternalID: r.Text(field+".external_id", o.ExternalID),
-		Name:       r.Text(field+".name", o.Name),
-		Type:       r.Text(field+".type", o.Type),
+		ID:         r.Text(field, o.ID),
+		ExternalID: r.Text(field, o.ExternalID),
+		Name:       r.Text(field, o.Name),
+		Type:       r.Text(field, o.Type),
 	}
 }
 
