@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
@@ -191,6 +195,62 @@ func TestDeliveryOfAnotherVendor(t *testing.T) {
 	ctx = delivery.NewContext(t.Context(), &delivery.Delivery{Vendor: "callrail", Account: "Main/.."})
 	out = process(t, `callrail_decode: {}`, message(call).WithContext(ctx))
 	require.ErrorContains(t, out[0].GetError(), "reading account")
+}
+
+// One processor serves all threads of a pipeline, and the memory of one message
+// serves the next: what comes out of one must not show in another.
+func TestConcurrently(t *testing.T) {
+	paths, err := filepath.Glob("../vendors/*/testdata/*/*.json")
+	require.NoError(t, err)
+	builder := service.NewResourceBuilder()
+	require.NoError(t, builder.AddProcessorYAML("label: decode\nwebhook_decode: {}"))
+	resources, stop, err := builder.Build()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, stop(context.WithoutCancel(t.Context()))) }()
+
+	decode := func(path string, body []byte) (texts []string, err error) {
+		err = resources.AccessProcessor(t.Context(), "decode", func(p *service.ResourceProcessor) {
+			msg := service.NewMessage(body)
+			vendor, rest, _ := strings.Cut(strings.TrimPrefix(filepath.ToSlash(path), "../vendors/"), "/testdata/")
+			msg.MetaSetMut("webhook_vendor", vendor)
+			if event := filepath.Dir(rest); event != "undeclared" {
+				msg.MetaSetMut("webhook_event", event)
+			}
+			var out service.MessageBatch
+			if out, err = p.Process(t.Context(), msg); err != nil {
+				return
+			}
+			for _, m := range out {
+				text, _ := m.AsBytes()
+				key, _ := m.MetaGet("event_key")
+				texts = append(texts, key+string(text))
+			}
+		})
+		return texts, err
+	}
+	bodies := make([][]byte, len(paths))
+	want := make([][]string, len(paths))
+	for i, path := range paths {
+		bodies[i], err = os.ReadFile(path)
+		require.NoError(t, err)
+		want[i], err = decode(path, bodies[i])
+		require.NoError(t, err)
+	}
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for round := range 5 {
+				for i := range paths {
+					i := (i*7 + worker*13 + round) % len(paths)
+					got, err := decode(paths[i], bodies[i])
+					if !assert.NoError(t, err) || !assert.Equal(t, want[i], got, paths[i]) {
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestConfigIsRefused(t *testing.T) {

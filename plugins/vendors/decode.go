@@ -180,16 +180,18 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	native, ok := v.Native(c.in.Event)
 	switch {
 	case !ok:
-		return emit(c.complete(v.Other(&c.in)))
+		draft := v.Other(&c.in)
+		return emit(c.complete(&draft))
 	case native.Convert != nil:
-		return emit(c.complete(native.Convert(&c.in)))
+		draft := native.Convert(&c.in)
+		return emit(c.complete(&draft))
 	}
 	events := 0
 	return native.Split(&c.in, func(draft Draft) error {
 		if events++; events > maxEvents {
 			return c.in.TooMany()
 		}
-		return emit(c.complete(draft))
+		return emit(c.complete(&draft))
 	})
 }
 
@@ -225,9 +227,9 @@ type completion struct {
 
 var completions = sync.Pool{New: func() any { return &completion{hashed: make([]byte, 0, 512)} }}
 
-// complete makes an event of a draft. Both are large and go by value: they stay
-// on the stack.
-func (c *completion) complete(draft Draft) event.Event {
+// complete makes an event of a draft. Events go by value: they are large, and
+// stay on the stack.
+func (c *completion) complete(draft *Draft) event.Event {
 	v, d := c.vendor, c.delivery
 	e := event.Event{
 		SpecVersion:     event.SpecVersion,
