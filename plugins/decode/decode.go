@@ -240,16 +240,18 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	defer j.free()
 	j.msg = msg
 	misconfigured := p.receive(msg, &j.delivery)
-	v, known := vendors.Get(j.delivery.Vendor)
-	switch {
-	case p.vendor != nil && (j.delivery.Vendor == "" || j.delivery.Vendor == p.vendor.Name):
-		v = p.vendor
-	case !known && misconfigured != nil:
-		return nil, "unknown", misconfigured
-	case !known:
-		return nil, "unknown", fmt.Errorf("choosing a decoder: expected a vendor that is compiled in, got %.64q", j.delivery.Vendor)
-	case p.vendor != nil:
-		misconfigured = fmt.Errorf("choosing a decoder: expected a delivery of %s, got one of %s", p.vendor.Name, v.Name)
+	v := p.vendor
+	if v == nil || j.delivery.Vendor != "" && j.delivery.Vendor != v.Name {
+		var known bool
+		v, known = vendors.Get(j.delivery.Vendor)
+		switch {
+		case !known && misconfigured != nil:
+			return nil, "unknown", misconfigured
+		case !known:
+			return nil, "unknown", fmt.Errorf("choosing a decoder: expected a vendor that is compiled in, got %.64q", j.delivery.Vendor)
+		case p.vendor != nil:
+			misconfigured = fmt.Errorf("choosing a decoder: expected a delivery of %s, got one of %s", p.vendor.Name, v.Name)
+		}
 	}
 	document, err := v.Payload(&j.delivery)
 	defer document.Release()
