@@ -130,8 +130,22 @@ func ParseTime(s string) (string, bool) {
 		}
 	}
 	var b [64]byte
-	return string(append(append(t.AppendFormat(b[:0], layout), fraction...), 'Z')), true
+	return string(append(append(appendDateTime(b[:0], t), fraction...), 'Z')), true
 }
+
+// appendDateTime appends a time as 2006-01-02T15:04:05.
+func appendDateTime(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	b = appendTwo(appendTwo(b, year/100), year%100)
+	b = appendTwo(append(b, '-'), int(month))
+	b = appendTwo(append(b, '-'), day)
+	b = appendTwo(append(b, 'T'), hour)
+	b = appendTwo(append(b, ':'), minute)
+	return appendTwo(append(b, ':'), second)
+}
+
+func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 // isDateTime reports whether s is like 2006-01-02T15:04:05, the T in either case
 // or a space.

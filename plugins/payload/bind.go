@@ -2,6 +2,7 @@ package payload
 
 import (
 	"fmt"
+	"math/bits"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -24,8 +25,9 @@ func Bind[T any](v Value) T {
 }
 
 // fields are the offsets of a struct's fields, by their names: a hash table with
-// linear probing, at most a quarter full, that looks at four bytes of a name. A
-// payload has twice as many members as its structure fields, so it is asked often.
+// linear probing, at most half full, that looks at the length and three bytes of a
+// name. Its size is a power of two. A payload has twice as many members as its
+// structure fields, so it is asked often.
 type fields []struct {
 	name   string
 	offset uintptr
@@ -37,11 +39,11 @@ func (f fields) slot(name string) int {
 		return 0
 	}
 	hash := ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
-	return int(hash % uint(len(f)))
+	return int(hash & uint(len(f)-1))
 }
 
 func (f fields) offset(name string) (uintptr, bool) {
-	for i := f.slot(name); f[i].name != ""; i = (i + 1) % len(f) {
+	for i := f.slot(name); f[i].name != ""; i = (i + 1) & (len(f) - 1) {
 		if f[i].name == name {
 			return f[i].offset, true
 		}
@@ -55,7 +57,7 @@ func fieldsOf(t reflect.Type) fields {
 	if f, ok := fieldsByType.Load(t); ok {
 		return f.(fields)
 	}
-	f := make(fields, 4*len(reflect.VisibleFields(t))+1)
+	f := make(fields, 2<<bits.Len(uint(len(reflect.VisibleFields(t)))))
 	f.add(t, 0)
 	fieldsByType.Store(t, f)
 	return f
@@ -74,7 +76,7 @@ func (f fields) add(t reflect.Type, base uintptr) {
 		}
 		at := f.slot(name)
 		for f[at].name != "" {
-			at = (at + 1) % len(f)
+			at = (at + 1) & (len(f) - 1)
 		}
 		f[at].name, f[at].offset = name, base+field.Offset
 	}

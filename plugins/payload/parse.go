@@ -76,10 +76,14 @@ func (p *parser) parse() error {
 // place returns where at is in the text without whitespace.
 func (p *parser) place() uint32 { return uint32(p.at - p.spaces) }
 
+// space passes over whitespace; there is seldom any.
 func (p *parser) space() {
-	if p.at < len(p.text) && p.text[p.at] > ' ' {
-		return
+	if p.at < len(p.text) && p.text[p.at] <= ' ' {
+		p.skip()
 	}
+}
+
+func (p *parser) skip() {
 	start := p.at
 	for p.at < len(p.text) {
 		switch p.text[p.at] {
@@ -310,23 +314,28 @@ func (p *parser) string(what string) error {
 	if p.peek() != '"' {
 		return p.expected(what)
 	}
-	start, escaped := p.at, false
-	p.at++
+	start := p.at
+	end := start + 1 + plainPrefix(p.text[start+1:])
+	if end < len(p.text) && p.text[end] == '"' {
+		p.at = end + 1
+		p.leaf(String, start, false)
+		return nil
+	}
+	p.at = end
 	for {
-		p.at += plainPrefix(p.text[p.at:])
 		switch p.peek() {
 		case '"':
 			p.at++
-			p.leaf(String, start, escaped)
+			p.leaf(String, start, true)
 			return nil
 		case '\\':
-			escaped = true
 			if err := p.escape(); err != nil {
 				return err
 			}
 		default:
 			return p.expected("the end of a string, or an escape for a control character")
 		}
+		p.at += plainPrefix(p.text[p.at:])
 	}
 }
 
