@@ -20,17 +20,17 @@ func init() {
 		Page:  "https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks",
 		Setup: "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
 		Events: []vendors.NativeEvent{
-			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: in(calls, callModified)},
-			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: in(calls, callRouted)},
-			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: in(forms, formSubmitted)},
-			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: in(calls, callModified)},
-			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: in(calls, callCompleted)},
-			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: in(calls, callCompleted)},
-			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: in(calls, callStarted)},
-			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: in(texts, textMessage)},
-			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: in(texts, textReceived)},
-			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: in(texts, textSent)},
-			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: in(calls, voiceAssistAnswered)},
+			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
+			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: of(calls, callRouted)},
+			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: of(forms, formSubmitted)},
+			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
+			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: of(calls, callCompleted)},
+			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: of(calls, callCompleted)},
+			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: of(calls, callStarted)},
+			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: of(texts, textMessage)},
+			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: of(texts, textReceived)},
+			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: of(texts, textSent)},
+			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: of(calls, voiceAssistAnswered)},
 		},
 		Shape:         shape,
 		Other:         other,
@@ -47,58 +47,49 @@ const (
 	forms family = "form"
 )
 
-func familyOf(p payload.Value) family {
-	var formData, content, source, destination, callType, startTime bool
-	for name := range p.Members() {
-		switch name {
-		case "form_data":
-			formData = true
-		case "content":
-			content = true
-		case "source_number":
-			source = true
-		case "destination_number":
-			destination = true
-		case "call_type":
-			callType = true
-		case "start_time":
-			startTime = true
-		}
-	}
+func (o *record) family() family {
+	has := func(v payload.Value) bool { return v.Kind() != payload.Missing }
 	switch {
-	case formData:
+	case has(o.FormData):
 		return forms
-	case content && source && destination:
+	case has(o.Content) && has(o.SourceNumber) && has(o.DestinationNumber):
 		return texts
-	case callType && startTime:
+	case has(o.CallType) && has(o.StartTime):
 		return calls
 	}
 	return ""
 }
 
-// in returns a conversion that takes no payload of another family for what the
+// native is a native structure: one that embeds record.
+type native[T any] interface {
+	*T
+	family() family
+}
+
+// of returns a conversion that takes no payload of another family for what the
 // route declared.
-func in(declared family, convert func(*vendors.Input) vendors.Draft) func(*vendors.Input) vendors.Draft {
+func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) vendors.Draft) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		if actual := familyOf(in.Payload); actual != "" && actual != declared {
+		structure := payload.Bind[T](in.Payload)
+		if actual := P(&structure).family(); actual != "" && actual != declared {
 			draft := other(in)
 			draft.Type = "callrail.unrecognized"
 			draft.Read.Contradict()
 			return draft
 		}
-		return convert(in)
+		return convert(&structure, in.Read())
 	}
 }
 
 // shape guesses the native event of what one URL for all events receives.
 func shape(p payload.Value) string {
-	switch familyOf(p) {
+	c := payload.Bind[call](p)
+	switch c.family() {
 	case forms:
 		return "form_submission"
 	case texts:
 		return "text_message"
 	}
-	c := payload.Bind[call](p)
 	missing := func(v payload.Value) bool { return v.Kind() == payload.Missing }
 	direction, _ := c.Direction.Scalar()
 	switch {
@@ -136,6 +127,14 @@ type record struct {
 	CompanyID           payload.Value `json:"company_id"`
 	CompanyName         payload.Value `json:"company_name"`
 	LeadStatus          payload.Value `json:"lead_status"`
+
+	// What tells calls, texts and forms apart.
+	CallType          payload.Value `json:"call_type"`
+	StartTime         payload.Value `json:"start_time"`
+	SourceNumber      payload.Value `json:"source_number"`
+	DestinationNumber payload.Value `json:"destination_number"`
+	Content           payload.Value `json:"content"`
+	FormData          payload.Value `json:"form_data"` // an open map
 }
 
 // marketing is what brought the contact to a call or form.
@@ -176,11 +175,9 @@ type call struct {
 	record
 	marketing
 	Direction           payload.Value `json:"direction"`
-	StartTime           payload.Value `json:"start_time"`
 	Duration            payload.Value `json:"duration"`
 	Answered            payload.Value `json:"answered"`
 	Voicemail           payload.Value `json:"voicemail"`
-	CallType            payload.Value `json:"call_type"`
 	TrackingPhoneNumber payload.Value `json:"tracking_phone_number"`
 	BusinessPhoneNumber payload.Value `json:"business_phone_number"`
 	FirstCall           payload.Value `json:"first_call"`
@@ -201,13 +198,10 @@ type call struct {
 
 type text struct {
 	record
-	SourceNumber      payload.Value `json:"source_number"`
-	DestinationNumber payload.Value `json:"destination_number"`
-	Content           payload.Value `json:"content"`
-	MediaURLs         payload.Value `json:"media_urls"`
-	Timestamp         payload.Value `json:"timestamp"`
-	ConversationID    payload.Value `json:"conversation_id"`
-	Agent             payload.Value `json:"agent"` // a name, or an object
+	MediaURLs      payload.Value `json:"media_urls"`
+	Timestamp      payload.Value `json:"timestamp"`
+	ConversationID payload.Value `json:"conversation_id"`
+	Agent          payload.Value `json:"agent"` // a name, or an object
 }
 
 type agent struct {
@@ -224,7 +218,6 @@ type form struct {
 	SubmittedAt payload.Value `json:"submitted_at"`
 	CreatedAt   payload.Value `json:"created_at"`
 	FirstForm   payload.Value `json:"first_form"`
-	FormData    payload.Value `json:"form_data"` // an open map
 }
 
 type voiceAssist struct {
@@ -236,40 +229,36 @@ type voiceAssist struct {
 
 // native data structure conversion
 
-func callStarted(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[call](in.Payload), in.Read()
-	draft := convertCall(&c, r)
+func callStarted(c *call, r *vendors.Reader) vendors.Draft {
+	draft := convertCall(c, r)
 	draft.Type = event.CallStarted
-	draft.Data.Call = started(&c, r)
+	draft.Data.Call = started(c, r)
 	draft.Time = draft.Data.Call.StartedAt
 	return draft
 }
 
-func callRouted(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[call](in.Payload), in.Read()
-	draft := convertCall(&c, r)
+func callRouted(c *call, r *vendors.Reader) vendors.Draft {
+	draft := convertCall(c, r)
 	draft.Type = event.CallRouted
-	draft.Data.Call = routed(&c, r)
+	draft.Data.Call = routed(c, r)
 	draft.Time = draft.Data.Call.StartedAt
 	return draft
 }
 
-func callCompleted(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[call](in.Payload), in.Read()
-	draft := convertCall(&c, r)
+func callCompleted(c *call, r *vendors.Reader) vendors.Draft {
+	draft := convertCall(c, r)
 	draft.Type = event.CallCompleted
-	draft.Data.Call = completed(&c, r)
+	draft.Data.Call = completed(c, r)
 	draft.Time = draft.Data.Call.StartedAt
 	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
 	return draft
 }
 
-func callModified(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[call](in.Payload), in.Read()
-	draft := convertCall(&c, r)
+func callModified(c *call, r *vendors.Reader) vendors.Draft {
+	draft := convertCall(c, r)
 	draft.Type = event.CallUpdated
 	draft.ID = vendors.Content() // a call is modified more than once, and nothing tells when
-	draft.Data.Call = completed(&c, r)
+	draft.Data.Call = completed(c, r)
 	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
 	draft.Data.Changes = changes(r, c.Changes)
 	return draft
@@ -331,9 +320,8 @@ func completed(c *call, r *vendors.Reader) *event.Call {
 	return converted
 }
 
-func textReceived(in *vendors.Input) vendors.Draft {
-	t, r := payload.Bind[text](in.Payload), in.Read()
-	draft := convertText(&t, r)
+func textReceived(t *text, r *vendors.Reader) vendors.Draft {
+	draft := convertText(t, r)
 	draft.Type = event.MessageReceived
 	draft.Person = personOf(&t.record, t.SourceNumber)
 	draft.Data.Direction = event.Inbound
@@ -341,9 +329,8 @@ func textReceived(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-func textSent(in *vendors.Input) vendors.Draft {
-	t, r := payload.Bind[text](in.Payload), in.Read()
-	draft := convertText(&t, r)
+func textSent(t *text, r *vendors.Reader) vendors.Draft {
+	draft := convertText(t, r)
 	draft.Type = event.MessageSent
 	draft.Person = personOf(&t.record, t.DestinationNumber)
 	draft.Data.Direction = event.Outbound
@@ -353,9 +340,8 @@ func textSent(in *vendors.Input) vendors.Draft {
 
 // textMessage converts a text of which nothing tells whether it was sent or
 // received, so neither number is the contact's.
-func textMessage(in *vendors.Input) vendors.Draft {
-	t, r := payload.Bind[text](in.Payload), in.Read()
-	draft := convertText(&t, r)
+func textMessage(t *text, r *vendors.Reader) vendors.Draft {
+	draft := convertText(t, r)
 	draft.Person = personOf(&t.record, payload.Value{})
 	draft.Data.Contact = contact(&t.record, r, payload.Value{})
 	return draft
@@ -386,8 +372,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 	}
 }
 
-func formSubmitted(in *vendors.Input) vendors.Draft {
-	f, r := payload.Bind[form](in.Payload), in.Read()
+func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.FormSubmitted,
 		ID:      vendors.Natural(rid(&f.record)),
@@ -412,8 +397,7 @@ func formSubmitted(in *vendors.Input) vendors.Draft {
 	}
 }
 
-func voiceAssistAnswered(in *vendors.Input) vendors.Draft {
-	v, r := payload.Bind[voiceAssist](in.Payload), in.Read()
+func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	callID := r.Text("call.id", v.CallID)
 	return vendors.Draft{
 		ID:      vendors.Natural(v.CallID),
