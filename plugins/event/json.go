@@ -41,24 +41,34 @@ func (w *writer) data(d *Data) {
 	w.conversation(d.Conversation)
 	w.subscription(d.Subscription)
 	w.form(d.Form)
-	survey := w.array(`,"survey":`)
-	for i := range d.Survey {
-		w.answer(&d.Survey[i])
+	if len(d.Survey) > 0 {
+		w.survey(d.Survey)
 	}
-	w.end(survey, '[', ']')
 	w.failure(d.Failure)
 	w.str(`,"lead_status":`, d.LeadStatus)
 	w.strs(`,"changes":`, d.Changes)
 	w.attribution(d.Attribution)
-	issues := w.array(`,"issues":`)
-	for _, i := range d.Issues {
+	if len(d.Issues) > 0 {
+		w.issues(d.Issues)
+	}
+	w.text(`,"raw":`, string(d.Raw))
+}
+
+func (w *writer) survey(answers []Answer) {
+	defer w.end(w.array(`,"survey":`), '[', ']')
+	for i := range answers {
+		w.answer(&answers[i])
+	}
+}
+
+func (w *writer) issues(issues []Issue) {
+	defer w.end(w.array(`,"issues":`), '[', ']')
+	for _, i := range issues {
 		issue := w.element()
 		w.str(`,"field":`, i.Field)
 		w.str(`,"reason":`, string(i.Reason))
 		w.end(issue, '{', '}')
 	}
-	w.end(issues, '[', ']')
-	w.text(`,"raw":`, string(d.Raw))
 }
 
 func (w *writer) contact(c *Contact) {

@@ -85,7 +85,13 @@ func (v Value) appendCanonicalString(b []byte) []byte {
 // AppendString appends s, which is valid UTF-8, as a JSON string in canonical
 // form.
 func AppendString(b []byte, s string) []byte {
-	return append(appendEscaped(append(b, '"'), s), '"')
+	b = append(b, '"')
+	if plainPrefix(s) == len(s) {
+		b = append(b, s...)
+	} else {
+		b = appendEscaped(b, s)
+	}
+	return append(b, '"')
 }
 
 // appendEscaped appends s as it stands between the quotes.
