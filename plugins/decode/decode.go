@@ -284,6 +284,7 @@ type job struct {
 	maxEventBytes int
 	emit          func(event.Event) error
 
+	text    []byte // of the event before
 	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
@@ -303,21 +304,21 @@ var jobs = sync.Pool{New: func() any {
 }}
 
 func (j *job) free() {
-	if cap(j.encoded) > 1024 { // so many are rare, and would be kept
-		j.encoded = nil
+	if cap(j.encoded) > 1024 || cap(j.text) > 1<<20 { // so many or large ones are rare, and would be kept
+		return
 	}
 	clear(j.encoded)
-	*j = job{emit: j.emit, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
+	*j = job{emit: j.emit, text: j.text, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
 	jobs.Put(j)
 }
 
 func (j *job) add(e event.Event) error {
-	text := appendJSON(&e)
-	if len(text) > j.maxEventBytes {
-		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(text))
+	j.text = e.AppendJSON(j.text[:0])
+	if len(j.text) > j.maxEventBytes {
+		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
 	schema := event.Schema(e.Type)
-	j.encoded = append(j.encoded, encoded{text, e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
+	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
 	j.schemas.add(schema)
 	for _, issue := range e.Data.Issues {
 		j.issues.add(issue.Reason)
@@ -362,17 +363,6 @@ func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 		err = errors.New("reading account: expected 1 to 64 of a to z, 0 to 9 and -")
 	}
 	return err
-}
-
-var texts = sync.Pool{New: func() any { return new([]byte) }}
-
-func appendJSON(e *event.Event) []byte {
-	text := texts.Get().(*[]byte)
-	*text = e.AppendJSON((*text)[:0])
-	if cap(*text) <= 1<<20 { // larger ones are rare, and would be kept
-		defer texts.Put(text)
-	}
-	return bytes.Clone(*text)
 }
 
 // messages returns the messages of the events. The first one is the message that

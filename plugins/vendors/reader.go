@@ -199,18 +199,16 @@ func (r *Reader) members(field string, v payload.Value) iter.Seq2[string, payloa
 	return r.object(field, v).Members()
 }
 
-// Elements yields the objects of an array.
-func (r *Reader) Elements(field string, v payload.Value) iter.Seq[payload.Value] {
-	if !v.Absent() && v.Kind() != payload.Array {
+// Array returns the value if it is an array, else a missing one.
+func (r *Reader) Array(field string, v payload.Value) payload.Value {
+	if v.Absent() {
+		return payload.Value{}
+	}
+	if v.Kind() != payload.Array {
 		r.issue(field, event.WrongType)
+		return payload.Value{}
 	}
-	return func(yield func(payload.Value) bool) {
-		for element := range v.Elements() {
-			if object := r.object(field, element); object.Kind() == payload.Object && !yield(object) {
-				return
-			}
-		}
-	}
+	return v
 }
 
 // object returns the value if it is an object with members, else a missing one.

@@ -7,6 +7,7 @@ package callrail
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
@@ -69,15 +70,18 @@ type native[T any] interface {
 // of returns a conversion that takes no payload of another family for what the
 // route declared.
 func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) vendors.Draft) func(*vendors.Input) vendors.Draft {
+	structures := sync.Pool{New: func() any { return new(T) }} // they are large
 	return func(in *vendors.Input) vendors.Draft {
-		structure := payload.Bind[T](in.Payload)
-		if actual := P(&structure).family(); actual != "" && actual != declared {
+		structure := structures.Get().(*T)
+		defer structures.Put(structure)
+		*structure = payload.Bind[T](in.Payload)
+		if actual := P(structure).family(); actual != "" && actual != declared {
 			draft := other(in)
 			draft.Type = "callrail.unrecognized"
 			draft.Read.Contradict()
 			return draft
 		}
-		return convert(&structure, in.Read())
+		return convert(structure, in.Read())
 	}
 }
 

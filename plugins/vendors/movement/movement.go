@@ -260,8 +260,8 @@ func contact(r *vendors.Reader, v payload.Value) event.Contact {
 
 func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
 	const field = "contact.organisations"
-	converted := make([]event.Organisation, 0, 4) // a target has few
-	for element := range r.Elements(field, v) {
+	var converted []event.Organisation
+	for element := range r.Array(field, v).Elements() {
 		converted = append(converted, convertOrganisation(r, field, element))
 	}
 	return converted
@@ -302,8 +302,8 @@ func media(r *vendors.Reader, t *textMessage) []event.Media {
 
 func survey(r *vendors.Reader, v payload.Value) []event.Answer {
 	var converted []event.Answer
-	for element := range r.Elements("survey", v) {
-		a := payload.Bind[response](element)
+	for element := range r.Array("survey", v).Elements() {
+		a := vendors.Object[response](r, "survey", element)
 		question := vendors.Object[choice](r, "survey.question", a.Question)
 		answer := vendors.Object[choice](r, "survey.answer", a.Answer)
 		converted = append(converted, event.Answer{
