@@ -14,7 +14,8 @@ const SpecVersion = "1.0"
 // ContentType is the media type of an event's JSON.
 const ContentType = "application/cloudevents+json; charset=UTF-8"
 
-// Event is the envelope.
+// Event is the envelope. Only the subject, the native event, the delivery's id, the
+// partition key and the data hold text of a sender.
 type Event struct {
 	SpecVersion     string  `json:"specversion"`
 	ID              string  `json:"id"`                     // 32 hex digits, the same for the same delivery sent again

@@ -7,19 +7,19 @@ import "github.com/hookswitch/hookswitch/plugins/payload"
 func (e *Event) AppendJSON(b []byte) []byte {
 	w := writer{b}
 	whole := w.begin()
-	w.str(`,"specversion":`, e.SpecVersion)
-	w.str(`,"id":`, e.ID)
-	w.str(`,"idbasis":`, string(e.IDBasis))
-	w.str(`,"source":`, e.Source)
-	w.str(`,"type":`, e.Type)
+	w.plain(`,"specversion":"`, e.SpecVersion)
+	w.plain(`,"id":"`, e.ID)
+	w.plain(`,"idbasis":"`, string(e.IDBasis))
+	w.plain(`,"source":"`, e.Source)
+	w.plain(`,"type":"`, e.Type)
 	w.str(`,"subject":`, e.Subject)
-	w.str(`,"time":`, e.Time)
-	w.str(`,"datacontenttype":`, e.DataContentType)
-	w.str(`,"dataschema":`, e.DataSchema)
-	w.str(`,"vendor":`, e.Vendor)
+	w.plain(`,"time":"`, e.Time)
+	w.plain(`,"datacontenttype":"`, e.DataContentType)
+	w.plain(`,"dataschema":"`, e.DataSchema)
+	w.plain(`,"vendor":"`, e.Vendor)
 	w.str(`,"vendorevent":`, e.VendorEvent)
-	w.str(`,"eventbasis":`, string(e.EventBasis))
-	w.str(`,"recordedtime":`, e.RecordedTime)
+	w.plain(`,"eventbasis":"`, string(e.EventBasis))
+	w.plain(`,"recordedtime":"`, e.RecordedTime)
 	w.str(`,"deliveryid":`, e.DeliveryID)
 	w.str(`,"partitionkey":`, e.PartitionKey)
 	w.data(&e.Data)
@@ -315,6 +315,14 @@ func (w *writer) end(m mark, open, closing byte) {
 func (w *writer) str(key, value string) {
 	if value != "" {
 		w.b = payload.AppendString(append(w.b, key...), value)
+	}
+}
+
+// plain writes a string that holds nothing to be escaped, because we made it. The
+// key goes on to the opening quote.
+func (w *writer) plain(key, value string) {
+	if value != "" {
+		w.b = append(append(append(w.b, key...), value...), '"')
 	}
 }
 

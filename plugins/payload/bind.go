@@ -14,14 +14,24 @@ import (
 // a member stay missing.
 func Bind[T any](v Value) T {
 	var native T
-	fields := fieldsOf(reflect.TypeFor[T]())
-	for key, member := range v.members() {
-		if offset, ok := fields.offset(key.name()); ok {
-			// fieldsOf has seen that a Value is there.
-			*(*Value)(unsafe.Add(unsafe.Pointer(&native), offset)) = member
-		}
+	f := fieldsOf(reflect.TypeFor[T]())
+	if v.Kind() == Object {
+		f.bind(v, unsafe.Pointer(&native))
 	}
 	return native
+}
+
+// bind sets the fields of the struct at native, whose fields these are: fieldsOf
+// has seen that a Value is at every offset.
+func (f fields) bind(v Value, native unsafe.Pointer) {
+	doc := v.doc
+	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
+		key := Value{doc, at}
+		if offset, ok := f.offset(key.name()); ok {
+			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at + 1}
+		}
+		at = doc.nodes[at+1].next
+	}
 }
 
 // fields are the offsets of a struct's fields, by their names: a hash table with
