@@ -97,6 +97,7 @@ func newBroker(t testing.TB, dir string) *Kafka {
 	}, "\n")), 0o644))
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)
+	id[0] &= 0x7f // else the text may begin with -, which the tool takes for an option
 	require.NoError(t, command(nil, "java", "-cp", k.classes(), "kafka.tools.StorageTool", "format",
 		"-t", base64.RawURLEncoding.EncodeToString(id), "-c", k.path("server.properties")))
 	return k
