@@ -185,9 +185,9 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 		if p.vendorName, err = newField(conf, fieldVendor, metaVendor); err != nil {
 			return nil, err
 		}
-		if name, ok := p.vendorName.static(); ok {
-			if _, ok := vendors.Get(name); !ok {
-				return nil, fmt.Errorf("reading field %s: expected a vendor that is compiled in, got %q", fieldVendor, name)
+		if name := p.vendorName.text; name != nil {
+			if _, ok := vendors.Get(*name); !ok {
+				return nil, fmt.Errorf("reading field %s: expected a vendor that is compiled in, got %q", fieldVendor, *name)
 			}
 		}
 	}
@@ -197,8 +197,8 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	if p.account, err = newField(conf, fieldAccount, metaAccount); err != nil {
 		return nil, err
 	}
-	if label, ok := p.account.static(); ok && label != "" && !delivery.ValidAccount(label) {
-		return nil, fmt.Errorf("reading field %s: expected 1 to 64 of a to z, 0 to 9 and -, got %q", fieldAccount, label)
+	if label := p.account.text; label != nil && *label != "" && !delivery.ValidAccount(*label) {
+		return nil, fmt.Errorf("reading field %s: expected 1 to 64 of a to z, 0 to 9 and -, got %q", fieldAccount, *label)
 	}
 	if p.contentType, err = newField(conf, fieldContentType, metaContentType); err != nil {
 		return nil, err
@@ -283,8 +283,10 @@ type job struct {
 	delivery      delivery.Delivery
 	maxEventBytes int
 	emit          func(event.Event) error
+	note          func(key string, value any) error
 
-	text    []byte // of the event before
+	keys    []string // of the metadata that does not travel on
+	text    []byte   // of the event before
 	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
@@ -300,6 +302,10 @@ type encoded struct {
 var jobs = sync.Pool{New: func() any {
 	j := &job{}
 	j.emit = j.add
+	j.note = func(key string, _ any) error {
+		j.keys = append(j.keys, key)
+		return nil
+	}
 	return j
 }}
 
@@ -308,7 +314,8 @@ func (j *job) free() {
 		return
 	}
 	clear(j.encoded)
-	*j = job{emit: j.emit, text: j.text, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
+	clear(j.keys)
+	*j = job{emit: j.emit, note: j.note, keys: j.keys[:0], text: j.text, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
 	jobs.Put(j)
 }
 
@@ -373,7 +380,10 @@ func (j *job) messages() service.MessageBatch {
 		e, msg := &j.encoded[i], j.msg
 		if i == 0 {
 			msg.SetBytes(e.text)
-			clearMetadata(msg)
+			_ = msg.MetaWalkMut(j.note)
+			for _, key := range j.keys {
+				msg.MetaDelete(key)
+			}
 		} else {
 			msg = service.NewMessageWithContext(j.msg.Context(), e.text)
 		}
@@ -396,21 +406,11 @@ func (j *job) messages() service.MessageBatch {
 	return batch
 }
 
-func clearMetadata(msg *service.Message) {
-	var keys []string
-	_ = msg.MetaWalkMut(func(key string, _ any) error {
-		keys = append(keys, key)
-		return nil
-	})
-	for _, key := range keys {
-		msg.MetaDelete(key)
-	}
-}
-
 // field is an interpolated field whose default is the value of a metadata key.
 type field struct {
 	name  string
-	meta  string // read instead of the interpolation, if not ""
+	meta  string  // read instead of the interpolation, if not ""
+	text  *string // of a field that interpolates nothing
 	value *service.InterpolatedString
 }
 
@@ -428,14 +428,18 @@ func newField(conf *service.ParsedConfig, name, meta string) (*field, error) {
 	if text != fromMeta(meta) {
 		meta = ""
 	}
-	return &field{name: name, meta: meta, value: value}, nil
+	f := &field{name: name, meta: meta, value: value}
+	if text, ok := value.Static(); ok {
+		f.text = &text
+	}
+	return f, nil
 }
-
-func (f *field) static() (string, bool) { return f.value.Static() }
 
 func (f *field) read(msg *service.Message, value *string) (err error) {
 	switch {
 	case f == nil:
+	case f.text != nil:
+		*value = *f.text
 	case f.meta != "":
 		*value, _ = msg.MetaGet(f.meta)
 	default:
