@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/samples"
 )
 
 // comparison is one body, and two processors of the engine that make the same
@@ -77,7 +79,7 @@ func sampleBody(path string) func(testing.TB) []byte {
 	return func(t testing.TB) []byte {
 		t.Helper()
 		var body bytes.Buffer
-		require.NoError(t, json.Compact(&body, read(t, filepath.Join("..", "plugins", "vendors", path))))
+		require.NoError(t, json.Compact(&body, samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body))
 		return body.Bytes()
 	}
 }

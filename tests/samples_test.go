@@ -5,10 +5,7 @@ package tests
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,24 +15,14 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/samples"
 
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
 )
 
-// undeclared is the folder of samples whose route names no native event.
-const undeclared = "undeclared"
-
-// contentTypes are what a sample's ending says of it.
-var contentTypes = map[string]string{
-	".json": "application/json",
-	".form": "application/x-www-form-urlencoded",
-	".body": "", // a sender that says nothing
-}
-
-// sample is a recorded body: testdata/<declared native event>/<case>.<ending>,
-// packed where the ending goes on with .gz.
+// sample is a recorded body of a vendor, as its route hands it over.
 type sample struct {
 	path     string
 	vendor   *vendors.Vendor
@@ -52,23 +39,16 @@ func samplesOf(t testing.TB, v *vendors.Vendor) []sample {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("..", "plugins", "vendors", v.Name, "testdata", "*", "*"))
 	require.NoError(t, err)
-	var samples []sample
+	var all []sample
 	for _, path := range paths {
 		if strings.HasSuffix(path, golden) {
 			continue
 		}
-		contentType, ok := contentTypes[filepath.Ext(strings.TrimSuffix(path, ".gz"))]
-		require.True(t, ok, "%s: a sample ends in .json, .form or .body, .gz behind it if it is packed", path)
-		declared := filepath.Base(filepath.Dir(path))
-		if declared == undeclared {
-			declared = ""
-		}
-		samples = append(samples, sample{path, v, delivery.Delivery{
-			Vendor: v.Name, Event: declared, ContentType: contentType, Body: read(t, path),
-		}})
+		at := samples.At(t, path)
+		all = append(all, sample{path, v, delivery.Delivery{Vendor: v.Name, Event: at.Event, ContentType: at.ContentType, Body: at.Body}})
 	}
-	require.NotEmpty(t, samples, "%s: expected samples in plugins/vendors/%s/testdata/<native event>/", v.Name, v.Name)
-	return samples
+	require.NotEmpty(t, all, "%s: expected samples in plugins/vendors/%s/testdata/<native event>/", v.Name, v.Name)
+	return all
 }
 
 func allSamples(t testing.TB) (all []sample) {
@@ -77,19 +57,6 @@ func allSamples(t testing.TB) (all []sample) {
 		all = append(all, samplesOf(t, v)...)
 	}
 	return all
-}
-
-func read(t testing.TB, path string) []byte {
-	t.Helper()
-	body, err := os.ReadFile(path)
-	require.NoError(t, err)
-	if strings.HasSuffix(path, ".gz") {
-		r, err := gzip.NewReader(bytes.NewReader(body))
-		require.NoError(t, err)
-		body, err = io.ReadAll(r)
-		require.NoError(t, err)
-	}
-	return body
 }
 
 // decode is the decoder alone, without the engine.

@@ -28,6 +28,9 @@ const (
 	fieldMaxEventBytes = "max_event_bytes"
 )
 
+// accountLabel is what delivery.ValidAccount takes.
+const accountLabel = "1 to 64 of a to z, 0 to 9 and -"
+
 // The metadata that says of a message without a delivery in its context what the
 // door would have said.
 const (
@@ -128,9 +131,9 @@ output:
 func commonFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInterpolatedStringField(fieldAccount).
-			Description("Which account of the vendor the delivery is of: a label of your own, 1 to 64 of a to z, 0 to 9 and -. It stands in the source of events, so that two accounts never share ids.").
+			Description("Which account of the vendor the delivery is of: a label of your own, " + accountLabel + ". It stands in the source of events, so that two accounts never share ids.").
 			Example("main").
-			LintRule(literal(`^[a-z0-9-]{0,64}$`, "1 to 64 of a to z, 0 to 9 and -")).
+			LintRule(literal(`^[a-z0-9-]{0,64}$`, accountLabel)).
 			Default(fromMeta(metaAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
 			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
@@ -198,7 +201,7 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 		return nil, err
 	}
 	if label := p.account.text; label != nil && *label != "" && !delivery.ValidAccount(*label) {
-		return nil, fmt.Errorf("reading field %s: expected 1 to 64 of a to z, 0 to 9 and -, got %q", fieldAccount, *label)
+		return nil, fmt.Errorf("reading field %s: expected "+accountLabel+", got %q", fieldAccount, *label)
 	}
 	if p.contentType, err = newField(conf, fieldContentType, metaContentType); err != nil {
 		return nil, err
@@ -367,7 +370,7 @@ func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 		err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
 	}
 	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
-		err = errors.New("reading account: expected 1 to 64 of a to z, 0 to 9 and -")
+		err = errors.New("reading account: expected " + accountLabel)
 	}
 	return err
 }

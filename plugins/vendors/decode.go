@@ -121,8 +121,9 @@ func Refuse(reason Reason, format string, args ...any) error {
 }
 
 // Payload reads the payload of a delivery, without the vendor's secrets. Its
-// errors are Undecodable; what was read comes with them if it is JSON. The delivery's body must not change while the payload
-// or anything that is decoded of it is in use.
+// errors are Undecodable; what was read comes with them if it is JSON. The
+// delivery's body must not change while the payload or anything that is decoded of
+// it is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	read := payload.Parse
 	if isForm(d) {

@@ -199,24 +199,21 @@ func (r *Reader) members(field string, v payload.Value) iter.Seq2[string, payloa
 	return r.object(field, v).Members()
 }
 
-// Array returns the value if it is an array, else a missing one.
+// Array returns the value if it is an array with elements, else a missing one.
 func (r *Reader) Array(field string, v payload.Value) payload.Value {
-	if v.Absent() {
-		return payload.Value{}
-	}
-	if v.Kind() != payload.Array {
-		r.issue(field, event.WrongType)
-		return payload.Value{}
-	}
-	return v
+	return r.container(field, payload.Array, v)
 }
 
 // object returns the value if it is an object with members, else a missing one.
 func (r *Reader) object(field string, v payload.Value) payload.Value {
+	return r.container(field, payload.Object, v)
+}
+
+func (r *Reader) container(field string, kind payload.Kind, v payload.Value) payload.Value {
 	if v.Absent() {
 		return payload.Value{}
 	}
-	if v.Kind() != payload.Object {
+	if v.Kind() != kind {
 		r.issue(field, event.WrongType)
 		return payload.Value{}
 	}

@@ -2,16 +2,16 @@ package services
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/samples"
 )
 
 // Sample is a recorded body of a vendor's testdata, and what its golden says that
@@ -39,7 +39,7 @@ func Samples(t testing.TB) []Sample {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "plugins", "vendors", "*", "testdata", "*", "*.golden"))
 	require.NoError(t, err)
-	var samples []Sample
+	var all []Sample
 	vendors := map[string]bool{}
 	for _, path := range paths {
 		if strings.HasSuffix(path, ".gz.golden") {
@@ -47,11 +47,11 @@ func Samples(t testing.TB) []Sample {
 		}
 		s := SampleAt(t, strings.TrimSuffix(path, ".golden"))
 		s.readGolden(t, path)
-		samples = append(samples, s)
+		all = append(all, s)
 		vendors[s.Vendor] = true
 	}
 	require.GreaterOrEqual(t, len(vendors), 5)
-	return samples
+	return all
 }
 
 // SampleOf returns the sample at a path below plugins/vendors, without its golden.
@@ -63,31 +63,8 @@ func SampleOf(t testing.TB, path string) Sample {
 // SampleAt returns the sample of a file, without its golden.
 func SampleAt(t testing.TB, path string) Sample {
 	t.Helper()
-	body, err := os.ReadFile(path)
-	require.NoError(t, err)
-	if strings.HasSuffix(path, ".gz") {
-		r, err := gzip.NewReader(bytes.NewReader(body))
-		require.NoError(t, err)
-		body, err = io.ReadAll(r)
-		require.NoError(t, err)
-	}
-	folder := filepath.Dir(path)
-	s := Sample{
-		Path:   path,
-		Vendor: filepath.Base(filepath.Dir(filepath.Dir(folder))),
-		Event:  filepath.Base(folder),
-		Body:   body,
-	}
-	if s.Event == "undeclared" {
-		s.Event = ""
-	}
-	switch filepath.Ext(strings.TrimSuffix(path, ".gz")) {
-	case ".json":
-		s.ContentType = "application/json"
-	case ".form":
-		s.ContentType = "application/x-www-form-urlencoded"
-	}
-	return s
+	s := samples.At(t, path)
+	return Sample{Path: s.Path, Vendor: s.Vendor, Event: s.Event, ContentType: s.ContentType, Body: s.Body}
 }
 
 // readGolden reads what the sample gives: metadata and event by turns.

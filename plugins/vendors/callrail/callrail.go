@@ -49,17 +49,19 @@ const (
 )
 
 func (o *record) family() family {
-	has := func(v payload.Value) bool { return v.Kind() != payload.Missing }
 	switch {
-	case has(o.FormData):
+	case sent(o.FormData):
 		return forms
-	case has(o.Content) && has(o.SourceNumber) && has(o.DestinationNumber):
+	case sent(o.Content) && sent(o.SourceNumber) && sent(o.DestinationNumber):
 		return texts
-	case has(o.CallType) && has(o.StartTime):
+	case sent(o.CallType) && sent(o.StartTime):
 		return calls
 	}
 	return ""
 }
+
+// sent reports whether the key is there, whatever its value.
+func sent(v payload.Value) bool { return v.Kind() != payload.Missing }
 
 // native is a native structure: one that embeds record.
 type native[T any] interface {
@@ -94,22 +96,21 @@ func shape(p payload.Value) string {
 	case texts:
 		return "text_message"
 	}
-	missing := func(v payload.Value) bool { return v.Kind() == payload.Missing }
 	direction, _ := c.Direction.Scalar()
 	switch {
 	case p.Has("call_id") && c.ResourceID.Absent() && c.ID.Absent():
 		return "voice_assist_call_answered"
-	case missing(c.StartTime) || missing(c.CallType) && missing(c.Direction):
+	case !sent(c.StartTime) || !sent(c.CallType) && !sent(c.Direction):
 		return ""
-	case !missing(c.Changes) && direction == "outbound":
+	case sent(c.Changes) && direction == "outbound":
 		return "outbound_call_modified"
-	case !missing(c.Changes):
+	case sent(c.Changes):
 		return "call_modified"
 	case direction == "outbound":
 		return "outbound_post_call"
-	case direction == "inbound" && missing(c.Recording) && missing(c.Transcription) && c.BusinessPhoneNumber.Absent():
+	case direction == "inbound" && !sent(c.Recording) && !sent(c.Transcription) && c.BusinessPhoneNumber.Absent():
 		return "pre_call"
-	case direction == "inbound" && missing(c.Recording) && missing(c.Transcription):
+	case direction == "inbound" && !sent(c.Recording) && !sent(c.Transcription):
 		return "call_routing_complete"
 	}
 	return "post_call"

@@ -1,0 +1,59 @@
+// Package samples reads the samples in the vendors' testdata:
+// <vendor>/testdata/<declared native event>/<case>.<ending>, packed where the
+// ending goes on with .gz.
+package samples
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// undeclared is the folder of samples whose route names no native event.
+const undeclared = "undeclared"
+
+// contentTypes are what a sample's ending says of it.
+var contentTypes = map[string]string{
+	".json": "application/json",
+	".form": "application/x-www-form-urlencoded",
+	".body": "", // a sender that says nothing
+}
+
+// Sample is a recorded body, and what its path says of it.
+type Sample struct {
+	Path, Vendor, Event, ContentType string
+	Body                             []byte
+}
+
+// At returns the sample of a file.
+func At(t testing.TB, path string) Sample {
+	t.Helper()
+	contentType, ok := contentTypes[filepath.Ext(strings.TrimSuffix(path, ".gz"))]
+	require.True(t, ok, "%s: a sample ends in .json, .form or .body, .gz behind it if it is packed", path)
+	folder := filepath.Dir(path)
+	s := Sample{
+		Path:        path,
+		Vendor:      filepath.Base(filepath.Dir(filepath.Dir(folder))),
+		Event:       filepath.Base(folder),
+		ContentType: contentType,
+	}
+	if s.Event == undeclared {
+		s.Event = ""
+	}
+	var err error
+	s.Body, err = os.ReadFile(path)
+	require.NoError(t, err)
+	if strings.HasSuffix(path, ".gz") {
+		r, err := gzip.NewReader(bytes.NewReader(s.Body))
+		require.NoError(t, err)
+		s.Body, err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+	return s
+}
