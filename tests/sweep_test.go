@@ -109,7 +109,7 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 		for name, attribute := range map[string]string{"subject": e.Subject, "vendorevent": e.VendorEvent, "partitionkey": e.PartitionKey, "type": e.Type} {
 			require.Equal(t, vendors.Clean(attribute, 400), attribute, name)
 		}
-		if event.Schema(e.Type) == "vendor" {
+		if e.Schema() == "vendor" {
 			require.True(t, strings.HasPrefix(e.Type, v.Name+"."), e.Type)
 		}
 	}

@@ -33,6 +33,12 @@ const (
 	ContactFinished           = "contact.finished"
 )
 
+// The URN of the schema of data is that of its name and version.
+const (
+	schemaPrefix  = "urn:hookswitch:"
+	schemaVersion = ":1"
+)
+
 // dataSchemas are the URNs of the schemas of data, by the name of the schema.
 var dataSchemas = func() map[string]string {
 	urns := map[string]string{}
@@ -44,7 +50,7 @@ var dataSchemas = func() map[string]string {
 		ContactUnsubscribed, ContactStatusChanged, ContactBounced, ContactInterestChanged, ContactAppointmentChanged, ContactFinished,
 		vendorScoped,
 	} {
-		urns[name] = "urn:hookswitch:" + name + ":1"
+		urns[name] = schemaPrefix + name + schemaVersion
 	}
 	return urns
 }()
@@ -52,18 +58,20 @@ var dataSchemas = func() map[string]string {
 // vendorScoped is the one schema of all types that are not in the catalogue.
 const vendorScoped = "vendor"
 
-// Schema returns the name of the schema that a type's data follows: the type if
-// it is in the catalogue, else vendor. It holds no text from a payload and may
-// stand in a path, a topic or a metric label.
-func Schema(eventType string) string {
-	if _, ok := dataSchemas[eventType]; ok {
-		return eventType
+// DataSchema returns the URN of the schema of a type's data.
+func DataSchema(eventType string) string {
+	if urn, ok := dataSchemas[eventType]; ok {
+		return urn
 	}
-	return vendorScoped
+	return dataSchemas[vendorScoped]
 }
 
-// DataSchema returns the URN of the schema of a type's data.
-func DataSchema(eventType string) string { return dataSchemas[Schema(eventType)] }
+// Schema returns the name of the schema that the data follows: the type if it is
+// in the catalogue, else vendor. It holds no text from a payload and may stand in
+// a path, a topic or a metric label.
+func (e *Event) Schema() string {
+	return strings.TrimSuffix(strings.TrimPrefix(e.DataSchema, schemaPrefix), schemaVersion)
+}
 
 // unrecognized is the native event of a vendor-scoped type whose own name cannot
 // be one.

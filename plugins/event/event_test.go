@@ -169,8 +169,8 @@ func TestScoped(t *testing.T) {
 	} {
 		require.Equal(t, want, event.Scoped("v", native), native)
 	}
-	require.Equal(t, "call.completed", event.Schema(event.CallCompleted))
-	require.Equal(t, "vendor", event.Schema("v.call.completed"))
+	require.Equal(t, "call.completed", (&event.Event{DataSchema: event.DataSchema(event.CallCompleted)}).Schema())
+	require.Equal(t, "vendor", (&event.Event{DataSchema: event.DataSchema("v.call.completed")}).Schema())
 	require.Equal(t, "urn:hookswitch:vendor:1", event.DataSchema("v.x"))
 	require.Equal(t, "urn:hookswitch:email.sent:1", event.DataSchema(event.EmailSent))
 }

@@ -110,16 +110,13 @@ func ParseTime(s string) (string, bool) {
 	fraction := s[len(layout):zone]
 	year, month, day := int(number(s[:2])*100+number(s[2:4])), number(s[5:7]), number(s[8:10])
 	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:19])
-	if month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
 		return "", false
-	}
-	t := time.Date(year, time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
-	if t.Day() != int(day) {
-		return "", false // the month has no such day
 	}
 	if s[zone:] == "Z" && s[10] == 'T' {
 		return s, true
 	}
+	t := time.Date(year, time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
 	if s[zone:] != "Z" && s[zone:] != "z" {
 		offset, ok := parseOffset(s[zone:])
 		if !ok {
@@ -131,6 +128,19 @@ func ParseTime(s string) (string, bool) {
 	}
 	var b [64]byte
 	return string(append(append(appendDateTime(b[:0], t), fraction...), 'Z')), true
+}
+
+func daysIn(year int, month uint) uint {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
 }
 
 // appendDateTime appends a time as 2006-01-02T15:04:05.

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/bits"
@@ -286,28 +287,36 @@ func (p *parser) digits() error {
 
 // plainPrefix returns how many bytes at the start of s stand for themselves within
 // a JSON string: up to a quote, a backslash or a control character. It looks at
-// eight bytes at a time: most strings are longer, and a body is mostly strings.
+// eight bytes at a time, at last at some of them again: most strings are longer,
+// and a body is mostly strings.
 func plainPrefix(s string) int {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+				return i
+			}
+		}
+		return len(s)
+	}
+	for i := 0; i+8 < len(s); i += 8 {
+		if found := special(s[i : i+8]); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	if found := special(s[len(s)-8:]); found != 0 {
+		return len(s) - 8 + bits.TrailingZeros64(found)/8
+	}
+	return len(s)
+}
+
+// special sets the high bit of every of the first eight bytes that is a quote, a
+// backslash or a control character; above the lowest such byte it may be set
+// wrongly.
+func special(s string) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		t := s[i : i+8]
-		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-		quote, backslash := x^('"'*ones), x^('\\'*ones)
-		// The high bit of a byte is set where the byte is less than 0x20, a quote or
-		// a backslash; above the lowest such byte it may be set wrongly.
-		special := (x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash
-		if special &= highs; special != 0 {
-			return i + bits.TrailingZeros64(special)/8
-		}
-	}
-	for ; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
-			break
-		}
-	}
-	return i
+	x := binary.LittleEndian.Uint64([]byte(s))
+	quote, backslash := x^('"'*ones), x^('\\'*ones)
+	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
 func (p *parser) string(what string) error {

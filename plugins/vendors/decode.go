@@ -3,6 +3,7 @@ package vendors
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"mime"
@@ -45,7 +46,7 @@ func (in *Input) Read() *Reader {
 type Draft struct {
 	Type    string     // "" for a vendor-scoped type
 	ID      Identity   // what the id is computed from
-	Subject string     // see Subject
+	Subject Subject    // what happened to whom or what
 	Time    string     // RFC 3339 in UTC
 	Person  string     // whose events go to one partition, by the vendor's own ladder; "" if nobody is named
 	Data    event.Data // without issues and raw
@@ -53,13 +54,9 @@ type Draft struct {
 	Raw     string     // the text of the event's own payload; "" if it is all of Input.Payload
 }
 
-// Subject returns a subject, or none if the vendor gives no id.
-func Subject(kind, id string) string {
-	if id = Clean(id, maxAttribute); id == "" {
-		return ""
-	}
-	return kind + "/" + id
-}
+// Subject is what an event is about, and the vendor's id of it. Without an id
+// there is none.
+type Subject struct{ Kind, ID string }
 
 // Identity is what an id is computed from. The zero value is the whole payload.
 type Identity struct {
@@ -166,13 +163,13 @@ func isForm(d *delivery.Delivery) bool {
 }
 
 // Decode turns a delivery, whose payload is the document, into its events, at
-// least one and at most maxEvents, and emits them in turn. Apart from emit it is a
-// pure function: the same delivery gives the same events. Its errors are
-// Undecodable, or emit's.
-func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
+// least one and at most maxEvents, and emits them in turn, each until emit returns.
+// Apart from emit it is a pure function: the same delivery gives the same events.
+// Its errors are Undecodable, or emit's.
+func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(*event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
-		*c = completion{hashed: c.hashed[:0]}
+		*c = completion{text: c.text}
 		completions.Put(c)
 	}()
 	c.vendor, c.delivery = v, d
@@ -223,28 +220,25 @@ type completion struct {
 	in            Input
 	basis         event.Basis
 	contradiction bool // the route declares another native event than the payload names
-	hashed        []byte
+	event         event.Event
+	text          []byte // what the id is computed from, then the id and the partition key
 }
 
-var completions = sync.Pool{New: func() any { return &completion{hashed: make([]byte, 0, 512)} }}
+var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event of a draft. Events go by value: they are large, and
-// stay on the stack.
-func (c *completion) complete(draft *Draft) event.Event {
-	v, d := c.vendor, c.delivery
-	e := event.Event{
-		SpecVersion:     event.SpecVersion,
-		Source:          v.source,
-		Type:            draft.Type,
-		Subject:         draft.Subject,
-		Time:            draft.Time,
-		DataContentType: "application/json",
-		Vendor:          v.Name,
-		VendorEvent:     c.in.Event,
-		EventBasis:      c.basis,
-		DeliveryID:      d.ID,
-		Data:            draft.Data,
-	}
+// complete makes an event of a draft, in the place of the one before.
+func (c *completion) complete(draft *Draft) *event.Event {
+	v, d, e := c.vendor, c.delivery, &c.event
+	e.SpecVersion = event.SpecVersion
+	e.Source = v.source
+	e.Type = draft.Type
+	e.Time = draft.Time
+	e.DataContentType = "application/json"
+	e.Vendor = v.Name
+	e.VendorEvent = c.in.Event
+	e.EventBasis = c.basis
+	e.DeliveryID = d.ID
+	e.Data = draft.Data
 	if d.Account != "" {
 		e.Source += "/" + d.Account
 	}
@@ -264,22 +258,40 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
-	e.ID, e.IDBasis = c.id(&draft.ID, e.Source, draft.Raw)
-	place := Clean(draft.Person, maxAttribute)
-	if place == "" {
-		place = e.Subject
-	}
-	if place == "" {
-		place = e.ID
-	}
-	e.PartitionKey = e.Source[1:] + "/" + place
+	c.name(draft)
 	return e
 }
 
-// id computes an id: the first 16 bytes of SHA-256 over the canonical JSON array
+// name completes the event with what names it: the subject, the id and the
+// partition key.
+func (c *completion) name(draft *Draft) {
+	const idSize = 32
+	e := &c.event
+	var sum [sha256.Size]byte
+	sum, e.IDBasis = c.id(&draft.ID, e.Source, draft.Raw)
+	b := hex.AppendEncode(c.text[:0], sum[:idSize/2])
+	if id := Clean(draft.Subject.ID, maxAttribute); id != "" {
+		b = append(append(append(b, draft.Subject.Kind...), '/'), id...)
+	}
+	subject := len(b)
+	b = append(append(b, e.Source[1:]...), '/')
+	switch person := Clean(draft.Person, maxAttribute); {
+	case person != "":
+		b = append(b, person...)
+	case subject > idSize:
+		b = append(b, b[idSize:subject]...)
+	default:
+		b = append(b, b[:idSize]...)
+	}
+	c.text = b
+	all := string(b) // one allocation
+	e.ID, e.Subject, e.PartitionKey = all[:idSize], all[idSize:subject], all[subject:]
+}
+
+// id computes what an id is the first 16 bytes of: SHA-256 over the canonical JSON array
 // ["1", source, vendorevent, part, ...]. A part is a string's value, the text of
 // a number or boolean, the canonical form of an array or object, or null.
-func (c *completion) id(id *Identity, source, raw string) (string, event.IDBasis) {
+func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, event.IDBasis) {
 	basis, parts := id.basis, id.parts()
 	absent := 0
 	for _, part := range parts {
@@ -294,7 +306,7 @@ func (c *completion) id(id *Identity, source, raw string) (string, event.IDBasis
 		parts = []payload.Value{c.own(raw)}
 	}
 
-	b := payload.AppendString(append(c.hashed[:0], `["1",`...), source)
+	b := payload.AppendString(append(c.text[:0], `["1",`...), source)
 	if b = append(b, ','); c.in.Event == "" {
 		b = append(b, "null"...)
 	} else {
@@ -311,11 +323,8 @@ func (c *completion) id(id *Identity, source, raw string) (string, event.IDBasis
 			b = payload.AppendString(b, part.Canonical())
 		}
 	}
-	c.hashed = append(b, ']')
-	sum := sha256.Sum256(c.hashed)
-	var text [32]byte
-	hex.Encode(text[:], sum[:16])
-	return string(text[:]), basis
+	c.text = append(b, ']')
+	return sha256.Sum256(c.text), basis
 }
 
 // own returns the payload of the event alone: all of it or a slice.
@@ -359,6 +368,14 @@ func Clean(s string, most int) string {
 // printable reports whether s is ASCII without control characters, as almost all
 // attributes are.
 func printable(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		// Adding 1 sets the high bit of '~'+1, subtracting a space that of what is less.
+		const ones = 0x0101010101010101
+		x := binary.LittleEndian.Uint64([]byte(s[:8]))
+		if (x|x+ones|x-' '*ones)&(0x80*ones) != 0 {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if s[i] < ' ' || '~' < s[i] {
 			return false

@@ -2,7 +2,6 @@ package vendors
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -47,9 +46,8 @@ func TestIdentity(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := completion{in: Input{Payload: p, Event: test.native}}
-			id, basis := c.id(&test.id, "/v/main", "")
-			sum := sha256.Sum256([]byte(test.over))
-			require.Equal(t, hex.EncodeToString(sum[:16]), id, test.over)
+			sum, basis := c.id(&test.id, "/v/main", "")
+			require.Equal(t, sha256.Sum256([]byte(test.over)), sum, test.over)
 			require.Equal(t, test.basis, basis)
 		})
 	}

@@ -274,7 +274,7 @@ func callModified(c *call, r *vendors.Reader) vendors.Draft {
 func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&c.record)),
-		Subject: vendors.Subject("call", id(&c.record)),
+		Subject: vendors.Subject{Kind: "call", ID: id(&c.record)},
 		Person:  personOf(&c.record, c.CustomerPhoneNumber),
 		Read:    r,
 		Data: event.Data{
@@ -356,7 +356,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 	sentAt := r.Time("message.sent_at", t.Timestamp)
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&t.record)),
-		Subject: vendors.Subject("message", id(&t.record)),
+		Subject: vendors.Subject{Kind: "message", ID: id(&t.record)},
 		Time:    sentAt,
 		Read:    r,
 		Data: event.Data{
@@ -381,7 +381,7 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.FormSubmitted,
 		ID:      vendors.Natural(rid(&f.record)),
-		Subject: vendors.Subject("form", id(&f.record)),
+		Subject: vendors.Subject{Kind: "form", ID: id(&f.record)},
 		Time:    r.Time("time", f.SubmittedAt, f.CreatedAt),
 		Person:  personOf(&f.record, f.CustomerPhoneNumber),
 		Read:    r,
@@ -406,7 +406,7 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	callID := r.Text("call.id", v.CallID)
 	return vendors.Draft{
 		ID:      vendors.Natural(v.CallID),
-		Subject: vendors.Subject("call", callID),
+		Subject: vendors.Subject{Kind: "call", ID: callID},
 		Time:    r.Time("time", v.Timestamp),
 		Person:  personOf(&v.record, payload.Value{}),
 		Read:    r,
@@ -425,9 +425,9 @@ func other(in *vendors.Input) vendors.Draft {
 	o := payload.Bind[record](in.Payload)
 	resourceID := id(&o)
 	kinds := map[string]string{"CAL": "call", "SCI": "message", "FRM": "form"}
-	subject := ""
+	var subject vendors.Subject
 	if len(resourceID) > 3 && kinds[resourceID[:3]] != "" {
-		subject = vendors.Subject(kinds[resourceID[:3]], resourceID)
+		subject = vendors.Subject{Kind: kinds[resourceID[:3]], ID: resourceID}
 	}
 	return vendors.Draft{
 		ID:      vendors.Content(),

@@ -89,7 +89,7 @@ func received(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.MessageReceived,
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
-		Subject: vendors.Subject("contact", id(&c)),
+		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
 		Time:    r.Time("time", c.ReceivedAt),
 		Person:  personOf(&c),
 		Read:    r,
@@ -112,7 +112,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.ContactUnsubscribed,
 		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
-		Subject: vendors.Subject("contact", id(&c)),
+		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
 		Time:    converted.UnsubscribedAt,
 		Person:  personOf(&c),
 		Read:    r,
@@ -134,7 +134,7 @@ func statusChanged(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.ContactStatusChanged,
 		ID:      vendors.Natural(c.ID, c.Status, c.UpdatedAt),
-		Subject: vendors.Subject("contact", id(&c)),
+		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&c),
 		Read:    r,
@@ -149,7 +149,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.ContactBounced,
 		ID:      vendors.Natural(c.ID, c.Bounces, c.UpdatedAt),
-		Subject: vendors.Subject("contact", id(&c)),
+		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&c),
 		Read:    r,

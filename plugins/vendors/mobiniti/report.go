@@ -92,7 +92,7 @@ func convertMessage(in *vendors.Input, element payload.Value, of *listings) vend
 	return vendors.Draft{
 		Type:    v.eventType,
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
-		Subject: vendors.Subject("message", id),
+		Subject: vendors.Subject{Kind: "message", ID: id},
 		Person:  phone,
 		Read:    r,
 		Data: event.Data{

@@ -123,7 +123,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.CallCompleted,
 		ID:      vendors.Natural(c.ID),
-		Subject: vendors.Subject("call", r.Text("call.id", c.ID)),
+		Subject: vendors.Subject{Kind: "call", ID: r.Text("call.id", c.ID)},
 		Time:    beganAt,
 		Person:  personOf(in),
 		Read:    r,
@@ -159,7 +159,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 	return vendors.Draft{
 		Type:    eventType,
 		ID:      vendors.Natural(t.ID),
-		Subject: vendors.Subject("message", r.Text("message.id", t.ID)),
+		Subject: vendors.Subject{Kind: "message", ID: r.Text("message.id", t.ID)},
 		Time:    sentAt,
 		Person:  personOf(in),
 		Read:    r,
@@ -186,7 +186,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		Type:    event.EmailSent,
 		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail goes to many targets
-		Subject: vendors.Subject("email", r.Text("email.id", e.ID)),
+		Subject: vendors.Subject{Kind: "email", ID: r.Text("email.id", e.ID)},
 		Time:    sentAt,
 		Person:  personOf(in),
 		Read:    r,
@@ -213,7 +213,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
 	draft := vendors.Draft{
 		ID:      vendors.Content(),
-		Subject: vendors.Subject("contact", personOf(in)),
+		Subject: vendors.Subject{Kind: "contact", ID: personOf(in)},
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{

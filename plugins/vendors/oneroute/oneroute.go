@@ -134,12 +134,12 @@ func identity(m *message, s *sender, c *conversation) vendors.Identity {
 	return vendors.Content(m.ConversationID, c.LastMessageAt, s.AuthUser, m.ContentType, m.Content, m.ImageURL, m.VideoURL, m.DocumentURL, m.AudioURL)
 }
 
-func subject(m *message, c *conversation) string {
+func subject(m *message, c *conversation) vendors.Subject {
 	if id, ok := m.ExternalID.Scalar(); ok && id != "" {
-		return vendors.Subject("message", id)
+		return vendors.Subject{Kind: "message", ID: id}
 	}
 	id, _ := c.ID.Scalar()
-	return vendors.Subject("conversation", id)
+	return vendors.Subject{Kind: "conversation", ID: id}
 }
 
 // other converts what no rule fits.

@@ -126,7 +126,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 	}
 	return vendors.Draft{
 		ID:      identity,
-		Subject: vendors.Subject("contact", personOf(in)),
+		Subject: vendors.Subject{Kind: "contact", ID: personOf(in)},
 		Time:    r.Time("time", c.UpdatedAt), // the nearest to the event's own, which is not sent
 		Person:  personOf(in),
 		Read:    r,
