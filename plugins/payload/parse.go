@@ -152,9 +152,20 @@ func (p *parser) value() error {
 
 // leaf notes a value without others in it, which began at start and ends at at.
 func (p *parser) leaf(kind Kind, start int, escaped bool) {
-	p.nodes = append(p.nodes, node{
-		start: uint32(start - p.spaces), end: p.place(), next: uint32(len(p.nodes)) + 1, kind: kind, escaped: escaped,
-	})
+	n := p.add()
+	n.start, n.end, n.next = uint32(start-p.spaces), p.place(), uint32(len(p.nodes))
+	n.kind, n.escaped = kind, escaped
+}
+
+// add returns the next node, to be filled in place: a node made elsewhere is slow
+// to copy, as its fields are written in parts and read as one.
+func (p *parser) add() *node {
+	n := len(p.nodes)
+	if n == cap(p.nodes) {
+		p.nodes = slices.Grow(p.nodes, 1)
+	}
+	p.nodes = p.nodes[:n+1]
+	return &p.nodes[n]
 }
 
 // open notes an array or object, whose bracket is next, and returns its node.
@@ -163,7 +174,7 @@ func (p *parser) open(kind Kind) (self int, err error) {
 		return 0, fmt.Errorf("byte %d: expected at most %d levels of nesting", p.at, MaxDepth)
 	}
 	self = len(p.nodes)
-	p.nodes = append(p.nodes, node{start: p.place(), kind: kind})
+	*p.add() = node{start: p.place(), kind: kind}
 	p.at++
 	p.space()
 	return self, nil

@@ -2,6 +2,8 @@ package vendors
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,6 +128,16 @@ func TestPairs(t *testing.T) {
 	r := &Reader{}
 	pairs := r.Pairs("custom", parse(t, `{"a":"x","b":1.50,"c":null,"d":[1, 2],"a":false,"":""}`))
 	require.Equal(t, []event.Pair{{Name: "a", Value: "false"}, {Name: "b", Value: "1.50"}, {Name: "c"}, {Name: "d", Value: "[1,2]"}, {}}, pairs)
+
+	var many strings.Builder
+	want := make([]event.Pair, 40)
+	for i := range 2 * len(want) {
+		name := strconv.Itoa(i % len(want))
+		fmt.Fprintf(&many, `,"%s":%d`, name, i)
+		want[i%len(want)] = event.Pair{Name: name, Value: strconv.Itoa(i)}
+	}
+	require.Equal(t, want, r.Pairs("custom", parse(t, "{"+many.String()[1:]+"}")))
+
 	require.Empty(t, r.Pairs("custom", parse(t, `[]`)))
 	require.Empty(t, r.issues)
 	require.Empty(t, r.Pairs("custom", parse(t, `[1]`)))

@@ -160,18 +160,12 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 // last value counts.
 func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	var pairs []event.Pair
-	index := map[string]int{}
-	for name, member := range r.members(field, v) {
-		value, ok := member.Scalar()
-		if !ok && member.Kind() != payload.Null {
-			value = member.Text()
+	for _, m := range r.members(field, v) {
+		value, ok := m.value.Scalar()
+		if !ok && m.value.Kind() != payload.Null {
+			value = m.value.Text()
 		}
-		if i, ok := index[name]; ok {
-			pairs[i].Value = value
-			continue
-		}
-		index[name] = len(pairs)
-		pairs = append(pairs, event.Pair{Name: name, Value: value})
+		pairs = append(pairs, event.Pair{Name: m.name, Value: value})
 	}
 	return pairs
 }
@@ -179,24 +173,46 @@ func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 // Objects yields the members of an open map that are objects, each name once.
 func (r *Reader) Objects(field string, v payload.Value) iter.Seq2[string, payload.Value] {
 	return func(yield func(string, payload.Value) bool) {
-		var names []string
-		objects := map[string]payload.Value{}
-		for name, member := range r.members(field, v) {
-			if _, ok := objects[name]; !ok {
-				names = append(names, name)
-			}
-			objects[name] = member
-		}
-		for _, name := range names {
-			if object := r.object(field, objects[name]); object.Kind() == payload.Object && !yield(name, object) {
+		for _, m := range r.members(field, v) {
+			if object := r.object(field, m.value); object.Kind() == payload.Object && !yield(m.name, object) {
 				return
 			}
 		}
 	}
 }
 
-func (r *Reader) members(field string, v payload.Value) iter.Seq2[string, payload.Value] {
-	return r.object(field, v).Members()
+type member struct {
+	name  string
+	value payload.Value
+}
+
+// members returns the members of an open map, each name once, where it stood
+// first, with its last value.
+func (r *Reader) members(field string, v payload.Value) []member {
+	var (
+		members []member
+		index   map[string]int // of the members, once they are too many to look at each
+	)
+	for name, value := range r.object(field, v).Members() {
+		i, known := index[name]
+		if index == nil {
+			i = slices.IndexFunc(members, func(m member) bool { return m.name == name })
+			known = i >= 0
+		}
+		if known {
+			members[i].value = value
+			continue
+		}
+		if members = append(members, member{name, value}); len(members) == 16 {
+			index = make(map[string]int, 2*len(members))
+			for i, m := range members {
+				index[m.name] = i
+			}
+		} else if index != nil {
+			index[name] = len(members) - 1
+		}
+	}
+	return members
 }
 
 // Array returns the value if it is an array with elements, else a missing one.
