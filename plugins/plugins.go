@@ -3,6 +3,7 @@ package plugins
 
 import (
 	"github.com/hookswitch/hookswitch/plugins/decode"
+	"github.com/hookswitch/hookswitch/plugins/webhook"
 
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/mobiniti"
@@ -12,4 +13,7 @@ import (
 )
 
 // Components are made of the vendors, so they are registered when all vendors are.
-func init() { decode.Register() }
+func init() {
+	decode.Register()
+	webhook.Register()
+}

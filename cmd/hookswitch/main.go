@@ -7,20 +7,35 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
+	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
 
 func main() {
+	drainOnSignal()
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptAddCommand(streamsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
 	)...)
+}
+
+// drainOnSignal hands the signals that stop the process to the doors, beside the
+// engine, which takes them too and does the stopping.
+func drainOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		webhook.Drain()
+	}()
 }
 
 // options makes the engine's command line ours.

@@ -8,16 +8,25 @@ import (
 	"time"
 )
 
-// Delivery is one HTTP attempt.
+// Delivery is one HTTP attempt. What can be told of it without the text of a
+// sender is the route, the vendor, the account and the secret.
 type Delivery struct {
-	ID          string    // minted once where the delivery was received; "" where nothing minted one
-	ReceivedAt  time.Time // stamped once where the delivery was received; zero where nothing stamped it
-	Vendor      string    // who sends, as the route says
-	Account     string    // a label from the configuration, see ValidAccount; "" for none
-	Event       string    // the native event that the route or configuration declares; "" for none
-	ContentType string    // the media type as sent; "" if unknown
-	Body        []byte    // as sent; not to be changed
+	ID              string    // minted once where the delivery was received; "" where nothing minted one
+	ReceivedAt      time.Time // stamped once where the delivery was received; zero where nothing stamped it
+	Route           string    // the path of the route as configured; "" where nothing routed it
+	Secret          int       // which of the route's secrets verified it, counted from 1; 0 if none did
+	RemoteAddr      string    // IP address of the peer; "" if unknown
+	Vendor          string    // who sends, as the route says; "" for one without a decoder
+	Account         string    // a label from the configuration, see ValidAccount; "" for none
+	Event           string    // the native event that the route or configuration declares; "" for none
+	Headers         []Header  // those that the route lets through
+	ContentType     string    // the media type as sent; "" if unknown
+	ContentEncoding string    // of a body that does not inflate, which is kept as sent; else ""
+	Body            []byte    // inflated, and otherwise as sent; not to be changed
 }
+
+// Header is a header of the request, its name in canonical form.
+type Header struct{ Name, Value string }
 
 var account = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 

@@ -13,7 +13,14 @@ import (
 // one key in the order sent; numbers as sent; in strings \" \\ \b \t \n \f \r,
 // other control characters \u00xx in lower case, a lone surrogate escape as
 // sent, everything else literal. A missing value is null.
-func (v Value) AppendCanonical(b []byte) []byte {
+func (v Value) AppendCanonical(b []byte) []byte { return v.append(b, true) }
+
+// AppendCompact appends the canonical form but for the members of objects, which
+// stay in the order sent. It is what JavaScript's JSON.stringify makes of the
+// parsed value, but for numbers, which stay as sent.
+func (v Value) AppendCompact(b []byte) []byte { return v.append(b, false) }
+
+func (v Value) append(b []byte, sorted bool) []byte {
 	switch v.Kind() {
 	case Missing:
 		return append(b, "null"...)
@@ -22,7 +29,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 	case Array:
 		b = append(b, '[')
 		for element := range v.Elements() {
-			b = element.AppendCanonical(separate(b, '['))
+			b = element.append(separate(b, '['), sorted)
 		}
 		return append(b, ']')
 	case Object:
@@ -34,11 +41,13 @@ func (v Value) AppendCanonical(b []byte) []byte {
 		for key, value := range v.members() {
 			members = append(members, member{key.Canonical(), value})
 		}
-		slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
+		if sorted {
+			slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
+		}
 		b = append(b, '{')
 		for _, m := range members {
 			b = append(append(separate(b, '{'), m.key...), ':')
-			b = m.value.AppendCanonical(b)
+			b = m.value.append(b, sorted)
 		}
 		return append(b, '}')
 	}

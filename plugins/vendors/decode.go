@@ -122,6 +122,9 @@ func Refuse(reason Reason, format string, args ...any) error {
 // delivery's body must not change while the payload or anything that is decoded of
 // it is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
+	if d.ContentEncoding != "" {
+		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
+	}
 	read := payload.Parse
 	if isForm(d) {
 		read = payload.ParseForm

@@ -19,6 +19,9 @@ type Vendor struct {
 	Page  string // URL of the vendor's own page on its webhooks, or where it is found
 	Setup string // how to point the vendor at a deployment, one sentence
 
+	Signature *Signature // how it signs; nil if it does not
+	SecretEnv string     // the environment variable that holds its secret in the shipped configs: CALLRAIL_SIGNING_KEY
+
 	Events []NativeEvent // sorted by name
 	Closed bool          // the vendor has no native events but these
 
@@ -66,7 +69,10 @@ func (v *Vendor) Native(name string) (*NativeEvent, bool) {
 
 var registry []*Vendor
 
-var vendorName = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
+var (
+	vendorName = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
+	secretEnv  = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+)
 
 // Register adds a vendor. It panics if the vendor is not whole: a distribution
 // with such a vendor must not start.
@@ -75,6 +81,7 @@ func Register(v Vendor) {
 	_, taken := Get(v.Name)
 	mustHold(!taken, "vendor %s: registered twice", v.Name)
 	mustHold(v.Title != "" && v.Setup != "", "vendor %s: it has to have a title and a setup", v.Name)
+	mustHold(v.SecretEnv == "" || secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
 	mustHold(strings.HasPrefix(v.Page, "https://"), "vendor %s: the page has to be an https URL", v.Name)
 	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
 	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)

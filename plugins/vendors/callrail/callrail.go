@@ -6,6 +6,7 @@
 package callrail
 
 import (
+	"crypto"
 	"slices"
 	"sync"
 
@@ -16,10 +17,12 @@ import (
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:  "callrail",
-		Title: "CallRail",
-		Page:  "https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks",
-		Setup: "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
+		Name:      "callrail",
+		Title:     "CallRail",
+		Page:      "https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks",
+		Setup:     "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
+		Signature: &vendors.Signature{Header: "Signature", Hash: crypto.SHA1, Encoding: vendors.Base64},
+		SecretEnv: "CALLRAIL_SIGNING_KEY",
 		Events: []vendors.NativeEvent{
 			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
 			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: of(calls, callRouted)},

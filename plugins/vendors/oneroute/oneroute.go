@@ -5,6 +5,8 @@
 package oneroute
 
 import (
+	"crypto"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
@@ -12,10 +14,12 @@ import (
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:  "oneroute",
-		Title: "OneRoute",
-		Page:  "https://oneroute.io",
-		Setup: "Settings > Webhook URL, or a channel's own: `/oneroute`.",
+		Name:      "oneroute",
+		Title:     "OneRoute",
+		Page:      "https://oneroute.io",
+		Setup:     "Settings > Webhook URL, or a channel's own: `/oneroute`.",
+		Signature: &vendors.Signature{Header: "X-Oneroute-Signature", Hash: crypto.SHA512, Encoding: vendors.Hex, Reserialised: true},
+		SecretEnv: "ONEROUTE_SECRET_KEY",
 		Events: []vendors.NativeEvent{
 			{Name: "newMessage", Types: []string{event.MessageReceived, event.MessageSent, "oneroute.new_message"}, Convert: newMessage},
 		},

@@ -13,10 +13,11 @@ import (
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:  "supersend",
-		Title: "SuperSend",
-		Page:  "https://docs.supersend.io/docs/webhooks",
-		Setup: "Integrations > Webhook > Webhook URL: `/supersend`.",
+		Name:      "supersend",
+		Title:     "SuperSend",
+		Page:      "https://docs.supersend.io/docs/webhooks",
+		Setup:     "Integrations > Webhook > Webhook URL: `/supersend`.",
+		SecretEnv: "SUPERSEND_SECRET",
 		Events: []vendors.NativeEvent{
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},

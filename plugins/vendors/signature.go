@@ -1,0 +1,87 @@
+package vendors
+
+import (
+	"crypto"
+	"crypto/hmac"
+	_ "crypto/sha1"   // of CallRail
+	_ "crypto/sha256" // of most
+	_ "crypto/sha512" // of OneRoute
+	"encoding/base64"
+	"encoding/hex"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
+)
+
+// Signature is how a sender signs: a header that holds the HMAC of the body as
+// sent, keyed with the text of a secret.
+type Signature struct {
+	Header   string
+	Hash     crypto.Hash // SHA1, SHA256 or SHA512
+	Encoding Encoding
+	Prefix   string // in front of the encoded HMAC
+	// Reserialised says that the HMAC may also be that of the body as a JSON
+	// document without insignificant whitespace: see [payload.Value.AppendCompact].
+	Reserialised bool
+}
+
+// Encoding is how an HMAC is written.
+type Encoding string
+
+// The encodings of an HMAC.
+const (
+	Hex    Encoding = "hex"
+	Base64 Encoding = "base64" // standard, padded
+)
+
+// MAC returns the HMAC of a body.
+func (s *Signature) MAC(secret string, body []byte) []byte {
+	mac := hmac.New(s.Hash.New, []byte(secret))
+	mac.Write(body)
+	return mac.Sum(nil)
+}
+
+// Sign returns the header's value for a body.
+func (s *Signature) Sign(secret string, body []byte) string {
+	mac := s.MAC(secret, body)
+	if s.Encoding == Base64 {
+		return s.Prefix + base64.StdEncoding.EncodeToString(mac)
+	}
+	return s.Prefix + hex.EncodeToString(mac)
+}
+
+// Decode returns the HMAC that a header's value, without its prefix, is said to
+// be, nil if it is none.
+func (s *Signature) Decode(text string) []byte {
+	decode := hex.DecodeString
+	if s.Encoding == Base64 {
+		decode = base64.StdEncoding.Strict().DecodeString
+	}
+	mac, err := decode(text)
+	if err != nil || len(mac) != s.Hash.Size() {
+		return nil
+	}
+	return mac
+}
+
+// Reserialise returns what else than the body may be signed: the document without
+// insignificant whitespace, its strings as sent and as JavaScript writes them. It
+// returns nothing that equals the body, and nothing if that is no JSON.
+func (s *Signature) Reserialise(body []byte) [][]byte {
+	if !s.Reserialised {
+		return nil
+	}
+	document, err := payload.Parse(string(body))
+	if err != nil {
+		return nil
+	}
+	defer document.Release()
+	var others [][]byte
+	last := string(body)
+	for _, text := range []string{document.Text(), string(document.AppendCompact(nil))} {
+		if text != last {
+			others = append(others, []byte(text))
+		}
+		last = text
+	}
+	return others
+}

@@ -1,0 +1,314 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+)
+
+// The paths that tell of the process, and are no deliveries.
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
+
+// retryAfter is how many seconds a sender is asked to wait where the trouble is
+// ours.
+const retryAfter = "5"
+
+// door takes requests in, in the order of ServeHTTP, and hands deliveries over to
+// whoever reads pending.
+type door struct {
+	*config
+	memory  memory
+	observe *observer
+
+	pending  chan *transaction
+	draining atomic.Bool   // the process is about to stop: nothing more is taken in
+	unread   chan struct{} // closed when nobody will read pending any more
+	closed   chan struct{} // closed when no verdict will come any more
+}
+
+func newDoor(c *config, o *observer) *door {
+	return &door{
+		config:  c,
+		memory:  memory{limit: c.limits.inFlight, gauge: o.reserved},
+		observe: o,
+		pending: make(chan *transaction),
+		unread:  make(chan struct{}),
+		closed:  make(chan struct{}),
+	}
+}
+
+// transaction is a delivery on its way through the pipeline.
+type transaction struct {
+	message service.MessageBatch
+	held    share
+	verdict chan error // what the pipeline said, while the sender waits
+	state   atomic.Int32
+	late    func(error)
+}
+
+// A transaction is decided once: by the pipeline, or by the end of the sender's
+// patience.
+const (
+	undecided int32 = iota
+	settled
+	answered
+)
+
+// settle takes the verdict of the pipeline: the engine's AckFunc.
+func (t *transaction) settle(_ context.Context, err error) error {
+	t.held.releaseAll()
+	if t.state.CompareAndSwap(undecided, settled) {
+		t.verdict <- err
+	} else {
+		t.late(err)
+	}
+	return nil
+}
+
+// request is one that is being answered.
+type request struct {
+	*http.Request
+	begun time.Time
+	route *route // nil if no route has its path
+	held  share
+	bytes int // of the body as sent
+}
+
+// ServeHTTP answers one request.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case healthPath:
+		answer(w, http.StatusOK, "alive")
+		return
+	case readyPath:
+		if d.draining.Load() || d.memory.exhausted(d.limits.body) {
+			answer(w, http.StatusServiceUnavailable, "not ready")
+		} else {
+			answer(w, http.StatusOK, "ready")
+		}
+		return
+	}
+	req := &request{Request: r, begun: time.Now(), held: share{of: &d.memory}}
+	d.observe.inFlight.Incr(1)
+	defer d.observe.inFlight.Decr(1)
+	o := d.take(req)
+	a := answers[o]
+	switch {
+	case a.status == http.StatusServiceUnavailable:
+		w.Header()["Retry-After"] = []string{retryAfter}
+	case o == badMethod:
+		w.Header()["Allow"] = []string{http.MethodPost}
+	case o == unverified:
+		if _, ok := req.route.verify.(*basic); ok {
+			w.Header()["Www-Authenticate"] = []string{`Basic realm="webhook"`}
+		}
+	}
+	if o == incomplete || o == broken || d.draining.Load() {
+		w.Header()["Connection"] = []string{"close"}
+	}
+	answer(w, a.status, a.text)
+	d.observe.request(req, o, a.status)
+}
+
+// take does the work for a request, in this order: route, draining, method,
+// announced length, memory, body, sender, inflating, the pipeline.
+func (d *door) take(req *request) outcome {
+	args, ok := d.find(req)
+	switch {
+	case !ok:
+		return notFound
+	case d.draining.Load():
+		return draining
+	case req.Method != http.MethodPost:
+		return badMethod
+	case req.ContentLength > d.limits.body:
+		return tooLarge
+	}
+	body, err := readAll(req.Body, req.ContentLength, d.limits.body, &req.held)
+	req.bytes = len(body)
+	if err != nil {
+		req.held.releaseAll()
+		return outcomeOf(err)
+	}
+	position := req.route.verify.verify(req.Request, body, args.token)
+	if position == 0 && !req.route.public {
+		req.held.releaseAll()
+		return unverified
+	}
+	d.observe.verified(req.route, position)
+	del := &delivery.Delivery{
+		ReceivedAt:  time.Now(),
+		Route:       req.route.path,
+		Secret:      position,
+		RemoteAddr:  host(req.RemoteAddr),
+		Vendor:      req.route.vendor + args.vendor,
+		Account:     req.route.account,
+		Event:       req.route.event + args.event,
+		ContentType: req.Header.Get("Content-Type"),
+		Body:        body,
+	}
+	for _, name := range req.route.headers {
+		for _, value := range req.Header[name] {
+			del.Headers = append(del.Headers, delivery.Header{Name: name, Value: value})
+		}
+	}
+	if coding, coded := coding(req.Request); coded {
+		sent := req.held.bytes
+		inflated, err := inflate(coding, body, d.limits.inflated, &req.held)
+		switch {
+		case errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) || errors.Is(err, errNotACode):
+			req.held.releaseAll()
+			return outcomeOf(err)
+		case err != nil: // of a sender that we know: kept as it came
+			req.held.release(req.held.bytes - sent)
+			del.ContentEncoding = coding
+		default:
+			req.held.release(sent)
+			del.Body = inflated
+		}
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		req.held.releaseAll()
+		return refused
+	}
+	del.ID = id.String()
+	return d.hand(req, del)
+}
+
+// hand gives the delivery to the pipeline and waits for its verdict.
+func (d *door) hand(req *request, del *delivery.Delivery) outcome {
+	t := &transaction{message: service.MessageBatch{newMessage(del)}, held: req.held, verdict: make(chan error, 1)}
+	t.late = func(err error) { d.observe.late(req.route, err) }
+	patience := time.NewTimer(d.limits.answer)
+	defer patience.Stop()
+	select {
+	case d.pending <- t:
+	case <-patience.C: // withdrawn: nobody has it
+		t.held.releaseAll()
+		return untaken
+	case <-d.unread:
+		t.held.releaseAll()
+		return draining
+	}
+	overdue := timeout
+	select {
+	case err := <-t.verdict:
+		return verdict(err)
+	case <-patience.C:
+	case <-d.closed:
+		overdue = draining
+	}
+	if !t.state.CompareAndSwap(undecided, answered) {
+		return verdict(<-t.verdict) // it came just now
+	}
+	return overdue
+}
+
+func verdict(err error) outcome {
+	if err != nil {
+		return refused
+	}
+	return accepted
+}
+
+// find sets the request's route.
+func (d *door) find(req *request) (arguments, bool) {
+	path := req.URL.EscapedPath()
+	for _, r := range d.routes {
+		if args, ok := r.match(path); ok {
+			req.route = r
+			return args, true
+		}
+	}
+	return arguments{}, false
+}
+
+// coding returns the Content-Encoding of a request if it has one.
+func coding(r *http.Request) (string, bool) {
+	coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header["Content-Encoding"], ",")))
+	return coding, coding != "" && coding != "identity"
+}
+
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
+// answer writes a fixed text.
+func answer(w http.ResponseWriter, status int, text string) {
+	if text != "" {
+		w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
+		text += "\n"
+	}
+	w.WriteHeader(status)
+	if text != "" {
+		_, _ = w.Write([]byte(text)) // the sender may be gone: what it would have been told is counted
+	}
+}
+
+// outcomeOf returns the outcome of a body that could not be taken in.
+func outcomeOf(err error) outcome {
+	switch {
+	case errors.Is(err, errNoMemory):
+		return noMemory
+	case errors.Is(err, errTooLarge):
+		return tooLarge
+	case errors.Is(err, errNotACode):
+		return badCoding
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return incomplete
+	}
+	return broken
+}
+
+// outcome is what became of a request: a label of metrics and logs.
+type outcome string
+
+const (
+	accepted   outcome = "accepted"   // the pipeline acknowledged
+	refused    outcome = "refused"    // the pipeline did not
+	timeout    outcome = "timeout"    // the pipeline took too long, and has the delivery
+	untaken    outcome = "not_taken"  // the pipeline took too long to begin: withdrawn
+	draining   outcome = "draining"   // the process stops
+	noMemory   outcome = "no_memory"  // too many bytes in flight
+	unverified outcome = "unverified" // by no live secret
+	notFound   outcome = "not_found"  // no route has the path
+	badMethod  outcome = "method"     // not POST
+	tooLarge   outcome = "too_large"  // as sent or inflated
+	badCoding  outcome = "coding"     // an unknown Content-Encoding
+	incomplete outcome = "incomplete" // not all of it came in time
+	broken     outcome = "broken"     // it ended, or was framed wrongly
+)
+
+var answers = map[outcome]struct {
+	status int
+	text   string
+}{
+	accepted:   {http.StatusOK, ""},
+	refused:    {http.StatusServiceUnavailable, "not delivered, send it again"},
+	timeout:    {http.StatusServiceUnavailable, "not delivered in time, send it again"},
+	untaken:    {http.StatusServiceUnavailable, "not delivered in time, send it again"},
+	draining:   {http.StatusServiceUnavailable, "stopping, send it again"},
+	noMemory:   {http.StatusServiceUnavailable, "busy, send it again"},
+	unverified: {http.StatusUnauthorized, "not verified"},
+	notFound:   {http.StatusNotFound, "no such path"},
+	badMethod:  {http.StatusMethodNotAllowed, "expected POST"},
+	tooLarge:   {http.StatusRequestEntityTooLarge, "too large"},
+	badCoding:  {http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
+	incomplete: {http.StatusServiceUnavailable, "not complete in time, send it again"},
+	broken:     {http.StatusBadRequest, "not complete"},
+}

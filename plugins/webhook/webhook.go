@@ -1,0 +1,217 @@
+// Package webhook is the door: an input that takes webhooks in over HTTP, knows
+// who sent them, bounds what strangers can take, and answers when the pipeline is
+// done with a delivery.
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+)
+
+// Register registers the input.
+func Register() {
+	service.MustRegisterBatchInput("webhook", spec(), func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchInput, error) {
+		return newInput(conf, mgr)
+	})
+}
+
+// The metadata of a delivery's message: what a config may use. Decoders read the
+// delivery itself.
+const (
+	metaRoute           = "webhook_route"
+	metaVendor          = "webhook_vendor"
+	metaEvent           = "webhook_event"
+	metaAccount         = "webhook_account"
+	metaContentType     = "webhook_content_type"
+	metaContentEncoding = "webhook_content_encoding"
+	metaDeliveryID      = "webhook_delivery_id"
+	metaReceivedAt      = "webhook_received_at"
+	metaHeader          = "webhook_header_"
+)
+
+func newMessage(d *delivery.Delivery) *service.Message {
+	msg := service.NewMessageWithContext(delivery.NewContext(context.Background(), d), d.Body)
+	set := func(key, value string) {
+		if value != "" {
+			msg.MetaSetMut(key, value)
+		}
+	}
+	set(metaRoute, d.Route)
+	set(metaVendor, d.Vendor)
+	set(metaEvent, d.Event)
+	set(metaAccount, d.Account)
+	set(metaContentType, d.ContentType)
+	set(metaContentEncoding, d.ContentEncoding)
+	set(metaDeliveryID, d.ID)
+	set(metaReceivedAt, d.ReceivedAt.UTC().Format(time.RFC3339Nano))
+	for _, h := range d.Headers {
+		set(metaHeader+strings.ReplaceAll(strings.ToLower(h.Name), "-", "_"), h.Value)
+	}
+	return msg
+}
+
+// input is the door as the engine sees it.
+type input struct {
+	door *door
+	log  *service.Logger
+
+	mu      sync.Mutex
+	server  *http.Server  // nil while it does not listen
+	address net.Addr      // where it listens
+	failed  chan struct{} // closed when the server has failed
+	stopped sync.WaitGroup
+	once    struct{ unread, closed sync.Once }
+}
+
+func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error) {
+	c, err := parseConfig(conf)
+	if err != nil {
+		return nil, err
+	}
+	in := &input{log: mgr.Logger(), door: newDoor(c, newObserver(mgr, c.accessLog))}
+	if c.tls.cert != "" {
+		if _, err := newCertificates(c.tls, in.log); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range c.routes {
+		if r.public && !isLoopback(c.address) {
+			in.log.With("route", r.path, "address", c.address).Warn("Nobody is verified on this route, and more than this machine reaches it")
+		}
+	}
+	return in, nil
+}
+
+// Connect implements service.BatchInput: it listens.
+func (in *input) Connect(ctx context.Context) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.server != nil {
+		return nil
+	}
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", in.door.address)
+	if err != nil {
+		return err
+	}
+	var l net.Listener = limitConnections(inner, in.door.limits.connections)
+	if in.door.tls.cert != "" {
+		certificates, err := newCertificates(in.door.tls, in.log)
+		if err != nil {
+			_ = inner.Close()
+			return err
+		}
+		l = tls.NewListener(l, &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			GetConfigForClient: certificates.get,
+			NextProtos:         []string{"h2", "http/1.1"},
+		})
+	}
+	in.server, in.address, in.failed = newServer(in.door.config, in.door), inner.Addr(), make(chan struct{})
+	in.log.With("address", in.address.String()).Info("Receiving webhooks")
+	in.stopped.Add(2)
+	go in.serve(in.server, l, in.failed)
+	go in.watch(in.failed)
+	doors.Store(in.door, struct{}{})
+	return nil
+}
+
+func (in *input) serve(server *http.Server, l net.Listener, failed chan struct{}) {
+	defer in.stopped.Done()
+	defer close(failed)
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		in.log.With("error", err.Error()).Error("Receiving no more webhooks")
+		_ = server.Close()
+		in.mu.Lock()
+		in.server = nil
+		in.mu.Unlock()
+	}
+}
+
+// watch tells of what has waited to be told, until the server ends.
+func (in *input) watch(failed chan struct{}) {
+	defer in.stopped.Done()
+	tick := time.NewTicker(warnEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			in.door.observe.flush(now)
+		case <-failed:
+			return
+		}
+	}
+}
+
+// ReadBatch implements service.BatchInput: one delivery, and how to settle it. Its
+// context ends when the engine reads no more.
+func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	in.mu.Lock()
+	failed := in.failed
+	in.mu.Unlock()
+	select {
+	case t := <-in.door.pending:
+		return t.message, t.settle, nil
+	case <-failed:
+		return nil, nil, service.ErrNotConnected
+	case <-ctx.Done():
+		in.once.unread.Do(func() { close(in.door.unread) })
+		return nil, nil, ctx.Err()
+	}
+}
+
+// lastWords is how long the senders that still wait have to read their answer once
+// the input is closed.
+const lastWords = 2 * time.Second
+
+// Close implements service.BatchInput. Who still waits is told to send again: no
+// verdict comes any more.
+func (in *input) Close(ctx context.Context) error {
+	in.door.draining.Store(true)
+	doors.Delete(in.door)
+	in.once.unread.Do(func() { close(in.door.unread) })
+	in.once.closed.Do(func() { close(in.door.closed) })
+	in.mu.Lock()
+	server := in.server
+	in.mu.Unlock()
+	if server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err != nil {
+		err = server.Close()
+	}
+	in.stopped.Wait()
+	in.door.observe.flush(time.Now().Add(warnEvery))
+	return err
+}
+
+// doors are those that are open.
+var doors sync.Map // *door
+
+// Drain makes every door answer new requests 503, and close their connections. It
+// is for when the process is told to stop: the engine tells no input of it whose
+// output hangs.
+func Drain() {
+	doors.Range(func(d, _ any) bool {
+		d.(*door).draining.Store(true)
+		return true
+	})
+}
+
+// discardLog takes what the server has to say of strangers' connections: they
+// would fill the log at will.
+var discardLog = log.New(io.Discard, "", 0)
