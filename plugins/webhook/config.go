@@ -116,10 +116,10 @@ func spec() *service.ConfigSpec {
 			).Description("Where deliveries arrive, and who may send them.").
 				LintRule(fmt.Sprintf("root = match {\n"+
 					"  this.type() != \"object\" => []\n"+ // the list, which is linted with the same rule
-					"  (this.verify | null) == null => [ \"expected verify: a way to know that the vendor sends, or none: true\" ]\n"+
-					"  %s.contains(this.vendor | \"\") || [%s].any(s -> s) => []\n"+
-					"  _ => [ \"expected a way to verify, or none: true, as the vendor has no signature of its own\" ]\n"+
-					"}", list(own), strings.ReplaceAll(schemesGiven, "this.", "this.verify."))),
+					"  [%s].any(s -> s) => []\n"+
+					"  !%s.contains(this.vendor | \"\") => [ \"expected verify to say how, or none: true, as the vendor has no signature of its own\" ]\n"+
+					"  (this.verify.secrets | []).length() == 0 => [ \"expected verify with the secrets of the vendor's signature, or another way, or none: true\" ]\n"+
+					"}", strings.ReplaceAll(schemesGiven, "this.", "this.verify."), list(own))),
 		).
 		Example("Two vendors, verified",
 			"CallRail signs; SuperSend sends a secret in a header. The processor knows from the delivery whose it is.", `
