@@ -24,6 +24,7 @@ func main() {
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptAddCommand(streamsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
+		service.CLIOptAddCommand(sendCommand()),
 	)...)
 }
 

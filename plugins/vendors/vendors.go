@@ -5,6 +5,7 @@ package vendors
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +22,10 @@ type Vendor struct {
 
 	Signature *Signature // how it signs; nil if it does not
 	SecretEnv string     // the environment variable that holds its secret in the shipped configs: CALLRAIL_SIGNING_KEY
+
+	// Samples hold testdata/<native event>/<case>.json, "undeclared" for the native
+	// event where the payload tells: what is sent to try a deployment. Nil for none.
+	Samples fs.FS
 
 	Events []NativeEvent // sorted by name
 	Closed bool          // the vendor has no native events but these

@@ -30,8 +30,9 @@ const retryAfter = "5"
 // whoever reads pending.
 type door struct {
 	*config
-	memory  memory
-	observe *observer
+	memory   memory
+	inFlight atomic.Int64 // requests that are being answered
+	observe  *observer
 
 	pending  chan *transaction
 	draining atomic.Bool   // the process is about to stop: nothing more is taken in
@@ -42,9 +43,9 @@ type door struct {
 func newDoor(c *config, o *observer) *door {
 	return &door{
 		config:  c,
-		memory:  memory{limit: c.limits.inFlight, gauge: o.reserved},
+		memory:  memory{limit: c.limits.inFlight},
 		observe: o,
-		pending: make(chan *transaction),
+		pending: make(chan *transaction, 1024),
 		unread:  make(chan struct{}),
 		closed:  make(chan struct{}),
 	}
@@ -59,18 +60,33 @@ type transaction struct {
 	late    func(error)
 }
 
-// A transaction is decided once: by the pipeline, or by the end of the sender's
-// patience.
+// A transaction waits until the pipeline takes it or the sender's patience ends.
+// One that is taken ends by the verdict of the pipeline or the end of patience.
 const (
-	undecided int32 = iota
+	waiting int32 = iota
+	withdrawn
+	taken
 	settled
 	answered
 )
 
+// take reports whether the pipeline may begin with it.
+func (t *transaction) take() bool { return t.state.CompareAndSwap(waiting, taken) }
+
+// withdraw reports whether the pipeline has not begun with it, and never will.
+func (t *transaction) withdraw() bool {
+	if !t.state.CompareAndSwap(waiting, withdrawn) {
+		return false
+	}
+	t.message = nil // it may stand in the queue for a while
+	t.held.releaseAll()
+	return true
+}
+
 // settle takes the verdict of the pipeline: the engine's AckFunc.
 func (t *transaction) settle(_ context.Context, err error) error {
 	t.held.releaseAll()
-	if t.state.CompareAndSwap(undecided, settled) {
+	if t.state.CompareAndSwap(taken, settled) {
 		t.verdict <- err
 	} else {
 		t.late(err)
@@ -102,8 +118,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req := &request{Request: r, begun: time.Now(), held: share{of: &d.memory}}
-	d.observe.inFlight.Incr(1)
-	defer d.observe.inFlight.Decr(1)
+	d.inFlight.Add(1)
+	defer d.inFlight.Add(-1)
 	o := d.take(req)
 	a := answers[o]
 	switch {
@@ -195,27 +211,44 @@ func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	t.late = func(err error) { d.observe.late(req.route, err) }
 	patience := time.NewTimer(d.limits.answer)
 	defer patience.Stop()
+	// Nobody waits here while there is room, and a select costs more than all else.
 	select {
 	case d.pending <- t:
-	case <-patience.C: // withdrawn: nobody has it
-		t.held.releaseAll()
+	default:
+		select {
+		case d.pending <- t:
+		case <-patience.C:
+			t.withdraw()
+			return untaken
+		case <-d.unread:
+			t.withdraw()
+			return draining
+		}
+	}
+	unread, overdue := d.unread, timeout
+	for {
+		select {
+		case err := <-t.verdict:
+			return verdict(err)
+		case <-unread:
+			if t.withdraw() {
+				return draining
+			}
+			unread = nil // it is on its way: the verdict comes
+			continue
+		case <-patience.C:
+		case <-d.closed:
+			overdue = draining
+		}
+		break
+	}
+	switch {
+	case t.withdraw():
 		return untaken
-	case <-d.unread:
-		t.held.releaseAll()
-		return draining
+	case t.state.CompareAndSwap(taken, answered):
+		return overdue
 	}
-	overdue := timeout
-	select {
-	case err := <-t.verdict:
-		return verdict(err)
-	case <-patience.C:
-	case <-d.closed:
-		overdue = draining
-	}
-	if !t.state.CompareAndSwap(undecided, answered) {
-		return verdict(<-t.verdict) // it came just now
-	}
-	return overdue
+	return verdict(<-t.verdict) // it came just now
 }
 
 func verdict(err error) outcome {

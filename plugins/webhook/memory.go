@@ -3,8 +3,6 @@ package webhook
 import (
 	"errors"
 	"sync/atomic"
-
-	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
 // memory is the bytes that deliveries may hold together, from the first byte that
@@ -12,7 +10,6 @@ import (
 type memory struct {
 	limit int64
 	used  atomic.Int64
-	gauge *service.MetricGauge
 }
 
 // share is what one delivery holds of the memory.
@@ -30,7 +27,6 @@ func (s *share) reserve(n int64) error {
 		return errNoMemory
 	}
 	s.bytes += n
-	s.of.gauge.Incr(n)
 	return nil
 }
 
@@ -38,7 +34,6 @@ func (s *share) reserve(n int64) error {
 func (s *share) release(n int64) {
 	s.bytes -= n
 	s.of.used.Add(-n)
-	s.of.gauge.Decr(n)
 }
 
 func (s *share) releaseAll() { s.release(s.bytes) }

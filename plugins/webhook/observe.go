@@ -100,9 +100,12 @@ func (o *observer) warn(w warning) {
 	o.tell(w, r, time.Now())
 }
 
-// flush logs what has waited for its minute. The door calls it now and then, so
-// that the last ones are told of, too.
-func (o *observer) flush(now time.Time) {
+// flush sets the gauges, and logs what has waited for its minute. It is called
+// every now and then: to set a gauge at each request would cost it more than to
+// count, and the last warnings would never be told of.
+func (o *observer) flush(d *door, now time.Time) {
+	o.inFlight.Set(d.inFlight.Load())
+	o.reserved.Set(d.memory.used.Load())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for w, r := range o.warnings {

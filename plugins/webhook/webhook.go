@@ -139,15 +139,15 @@ func (in *input) serve(server *http.Server, l net.Listener, failed chan struct{}
 	}
 }
 
-// watch tells of what has waited to be told, until the server ends.
+// watch flushes what is observed, until the server ends.
 func (in *input) watch(failed chan struct{}) {
 	defer in.stopped.Done()
-	tick := time.NewTicker(warnEvery)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
-			in.door.observe.flush(now)
+			in.door.observe.flush(in.door, now)
 		case <-failed:
 			return
 		}
@@ -160,14 +160,18 @@ func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	in.mu.Lock()
 	failed := in.failed
 	in.mu.Unlock()
-	select {
-	case t := <-in.door.pending:
-		return t.message, t.settle, nil
-	case <-failed:
-		return nil, nil, service.ErrNotConnected
-	case <-ctx.Done():
-		in.once.unread.Do(func() { close(in.door.unread) })
-		return nil, nil, ctx.Err()
+	for {
+		select {
+		case t := <-in.door.pending:
+			if t.take() {
+				return t.message, t.settle, nil
+			}
+		case <-failed:
+			return nil, nil, service.ErrNotConnected
+		case <-ctx.Done():
+			in.once.unread.Do(func() { close(in.door.unread) })
+			return nil, nil, ctx.Err()
+		}
 	}
 }
 
@@ -195,7 +199,7 @@ func (in *input) Close(ctx context.Context) error {
 		err = server.Close()
 	}
 	in.stopped.Wait()
-	in.door.observe.flush(time.Now().Add(warnEvery))
+	in.door.observe.flush(in.door, time.Now().Add(warnEvery))
 	return err
 }
 

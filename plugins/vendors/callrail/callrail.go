@@ -7,6 +7,7 @@ package callrail
 
 import (
 	"crypto"
+	"embed"
 	"slices"
 	"sync"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
+
+//go:embed testdata/*/*.json
+var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
@@ -23,6 +27,7 @@ func init() {
 		Setup:     "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
 		Signature: &vendors.Signature{Header: "Signature", Hash: crypto.SHA1, Encoding: vendors.Base64},
 		SecretEnv: "CALLRAIL_SIGNING_KEY",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
 			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: of(calls, callRouted)},

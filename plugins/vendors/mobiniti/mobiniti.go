@@ -6,10 +6,15 @@
 package mobiniti
 
 import (
+	"embed"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
+
+//go:embed testdata/*/*.json
+var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
@@ -18,6 +23,7 @@ func init() {
 		Page:      "https://api.mobiniti.com/v1/docs",
 		Setup:     "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
 		SecretEnv: "MOBINITI_PATH_TOKEN",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},
 			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},

@@ -6,10 +6,15 @@
 package movement
 
 import (
+	"embed"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
+
+//go:embed testdata/*/*.json
+var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
@@ -18,6 +23,7 @@ func init() {
 		Page:      "https://movement.industries",
 		Setup:     "Ask the vendor's helpdesk to send the topics to `/movement`.",
 		SecretEnv: "MOVEMENT_PATH_TOKEN",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "call.finished", Types: []string{event.CallCompleted}, Convert: callFinished},
 			{Name: "email.sent", Types: []string{event.EmailSent}, Convert: emailSent},

@@ -6,11 +6,15 @@ package oneroute
 
 import (
 	"crypto"
+	"embed"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
+
+//go:embed testdata/*/*.json
+var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
@@ -20,6 +24,7 @@ func init() {
 		Setup:     "Settings > Webhook URL, or a channel's own: `/oneroute`.",
 		Signature: &vendors.Signature{Header: "X-Oneroute-Signature", Hash: crypto.SHA512, Encoding: vendors.Hex, Reserialised: true},
 		SecretEnv: "ONEROUTE_SECRET_KEY",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "newMessage", Types: []string{event.MessageReceived, event.MessageSent, "oneroute.new_message"}, Convert: newMessage},
 		},

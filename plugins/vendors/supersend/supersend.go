@@ -6,10 +6,15 @@
 package supersend
 
 import (
+	"embed"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
+
+//go:embed testdata/*/*.json
+var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
@@ -18,6 +23,7 @@ func init() {
 		Page:      "https://docs.supersend.io/docs/webhooks",
 		Setup:     "Integrations > Webhook > Webhook URL: `/supersend`.",
 		SecretEnv: "SUPERSEND_SECRET",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+// sendCommand posts a delivery as a vendor does: the way to try a deployment.
+func sendCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "send",
+		Usage:     "Post a sample as a vendor does, signed, and print the answer",
+		ArgsUsage: "URL",
+		Description: `The URL may hold {event} and {token}, in place of which go the native event
+and the secret:
+
+  export CALLRAIL_SIGNING_KEY=...
+  hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080/callrail/{event}
+
+The secret comes from the environment, from the variable of configs/edge.yaml:
+` + secretVariables() + `
+Without it the delivery is posted unsigned. It fails unless the answer is 2xx.`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendorNames(), ", ")},
+			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
+			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
+			&cli.StringFlag{Name: "header", Usage: "the header that the secret stands in, for vendors that do not sign"},
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return fmt.Errorf("reading arguments: expected one URL, after all flags, got %d arguments", c.NArg())
+			}
+			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"))
+		},
+	}
+}
+
+func vendorNames() []string {
+	var names []string
+	for _, v := range vendors.All() {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+func secretVariables() string {
+	var b strings.Builder
+	for _, v := range vendors.All() {
+		if v.SecretEnv != "" {
+			fmt.Fprintf(&b, "\n  %-10s %s", v.Name, v.SecretEnv)
+		}
+	}
+	return b.String() + "\n"
+}
+
+func send(ctx context.Context, out io.Writer, to, vendor, native, file, header string) error {
+	v, ok := vendors.Get(vendor)
+	if !ok {
+		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendorNames(), ", "), vendor)
+	}
+	read := func() ([]byte, error) { return v.Sample(native) }
+	if file != "" {
+		read = func() ([]byte, error) { return os.ReadFile(file) }
+	}
+	body, err := read()
+	if err != nil {
+		return err
+	}
+	secret := os.Getenv(v.SecretEnv)
+	if strings.Contains(to, "{token}") && secret == "" {
+		return fmt.Errorf("reading URL: expected the secret for {token} in %s, it is not set", v.SecretEnv)
+	}
+	to = strings.NewReplacer("{event}", url.PathEscape(native), "{token}", url.PathEscape(secret)).Replace(to)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "hookswitch-send")
+	switch {
+	case secret == "":
+		fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv)
+	case header != "":
+		req.Header.Set(header, secret)
+	case v.Signature != nil:
+		req.Header.Set(v.Signature.Header, v.Signature.Sign(secret, body))
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("sending to %s: %w", req.URL.Host, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("reading answer: %w", err)
+	}
+	fmt.Fprintf(out, "%s\n%s", resp.Status, text)
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("sending to %s: expected an answer of 2xx, got %s", req.URL.Host, resp.Status)
+	}
+	return nil
+}

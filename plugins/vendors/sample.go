@@ -1,0 +1,55 @@
+package vendors
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
+)
+
+// undeclared is the folder of samples whose route names no native event.
+const undeclared = "undeclared"
+
+// Sample returns the body of a sample of a native event: one that decodes without
+// an issue.
+func (v *Vendor) Sample(native string) ([]byte, error) {
+	if v.Samples == nil {
+		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
+	}
+	for _, declared := range []string{native, undeclared} {
+		files, err := fs.Glob(v.Samples, path.Join("testdata", declared, "*.json"))
+		if err != nil {
+			return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
+		}
+		for _, file := range files {
+			body, err := fs.ReadFile(v.Samples, file)
+			if err != nil {
+				return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
+			}
+			if v.isPlain(native, body) {
+				return body, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there is none", v.Name, native)
+}
+
+// isPlain reports whether a body gives events of that native event, and no issue.
+func (v *Vendor) isPlain(native string, body []byte) bool {
+	d := &delivery.Delivery{Vendor: v.Name, Event: native, Body: body}
+	document, err := v.Payload(d)
+	defer document.Release()
+	if err != nil {
+		return false
+	}
+	errNotPlain := errors.New("not plain")
+	return nil == v.Decode(d, document, 1<<20, func(e *event.Event) error {
+		if e.VendorEvent != native || len(e.Data.Issues) > 0 || e.Schema() != e.Type {
+			return errNotPlain
+		}
+		return nil
+	})
+}
