@@ -20,6 +20,12 @@ import (
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		// The engine and its clients hold some 40 MB for good, which every collection
+		// looks through: half as many of them save a fifth of the CPU time of a
+		// delivery, for some 15 MB.
+		debug.SetGCPercent(200)
+	}
 	drainOnSignal()
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptAddCommand(streamsCommand()),
@@ -54,6 +60,8 @@ func options() []service.CLIOptFunc {
 		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
 			schema := env.FullConfigSchema(version, date)
 			schema.SetFieldDefault(adminAddress(), "http", "address")
+			// Summaries cannot be added up over processes.
+			schema.SetFieldDefault(map[string]any{"prometheus": map[string]any{"use_histogram_timing": true}}, "metrics")
 			schema.SetFieldDefault(map[string]any{"@service": "hookswitch"}, "logger", "static_fields")
 			return schema
 		}),

@@ -8,6 +8,8 @@ import (
 	_ "crypto/sha512" // of OneRoute
 	"encoding/base64"
 	"encoding/hex"
+	"hash"
+	"sync"
 
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
@@ -33,16 +35,26 @@ const (
 	Base64 Encoding = "base64" // standard, padded
 )
 
+// Key computes HMACs with one secret. It may be used by several goroutines.
+type Key struct{ hashes sync.Pool }
+
+// Key returns the key of a secret.
+func (s *Signature) Key(secret string) *Key {
+	return &Key{sync.Pool{New: func() any { return hmac.New(s.Hash.New, []byte(secret)) }}}
+}
+
 // MAC returns the HMAC of a body.
-func (s *Signature) MAC(secret string, body []byte) []byte {
-	mac := hmac.New(s.Hash.New, []byte(secret))
+func (k *Key) MAC(body []byte) []byte {
+	mac := k.hashes.Get().(hash.Hash)
+	defer k.hashes.Put(mac)
+	mac.Reset()
 	mac.Write(body)
 	return mac.Sum(nil)
 }
 
 // Sign returns the header's value for a body.
 func (s *Signature) Sign(secret string, body []byte) string {
-	mac := s.MAC(secret, body)
+	mac := s.Key(secret).MAC(body)
 	if s.Encoding == Base64 {
 		return s.Prefix + base64.StdEncoding.EncodeToString(mac)
 	}

@@ -330,13 +330,13 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 		}
 		return nobody{}, nil
 	}
-	signature := signed{secrets: secrets}
+	var signature *vendors.Signature
 	if given == 0 {
 		v, _ := vendors.Get(r.vendor)
 		if v == nil || v.Signature == nil {
 			return nil, errors.New(": expected a way, as the vendor has no signature of its own, or none: true")
 		}
-		signature.Signature = v.Signature
+		signature = v.Signature
 	}
 	if len(secrets) == 0 {
 		return nil, errors.New(".secrets: expected at least one that is not empty")
@@ -356,7 +356,7 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 		username := p.text("basic", "username")
 		return &basic{username, secrets}, p.err
 	case isHMAC:
-		signature.Signature = &vendors.Signature{
+		signature = &vendors.Signature{
 			Header:   p.text("hmac", "header"),
 			Hash:     map[string]crypto.Hash{"sha1": crypto.SHA1, "sha256": crypto.SHA256, "sha512": crypto.SHA512}[p.text("hmac", "algorithm")],
 			Encoding: vendors.Encoding(p.text("hmac", "encoding")),
@@ -369,8 +369,7 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 			return nil, errors.New(".hmac: expected a header, an algorithm of sha1, sha256 and sha512, and an encoding of hex and base64")
 		}
 	}
-	signature.header = http.CanonicalHeaderKey(signature.Header)
-	return &signature, nil
+	return newSigned(signature, secrets), nil
 }
 
 // isLoopback reports whether only this machine reaches the address.

@@ -65,8 +65,21 @@ func (nobody) verify(*http.Request, []byte, string) int { return 0 }
 // signed is an HMAC over the body.
 type signed struct {
 	*vendors.Signature
-	header  string // in canonical form
-	secrets []secret
+	header string // in canonical form
+	keys   []hmacKey
+}
+
+type hmacKey struct {
+	*vendors.Key
+	position int
+}
+
+func newSigned(s *vendors.Signature, secrets []secret) *signed {
+	v := &signed{Signature: s, header: http.CanonicalHeaderKey(s.Header)}
+	for _, secret := range secrets {
+		v.keys = append(v.keys, hmacKey{s.Key(secret.text), secret.position})
+	}
+	return v
 }
 
 func (v *signed) verify(r *http.Request, body []byte, _ string) int {
@@ -100,9 +113,9 @@ func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 var reserialising = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 func (v *signed) match(presented, body []byte) int {
-	for _, s := range v.secrets {
-		if equal(presented, v.MAC(s.text, body)) {
-			return s.position
+	for _, key := range v.keys {
+		if equal(presented, key.MAC(body)) {
+			return key.position
 		}
 	}
 	return 0
