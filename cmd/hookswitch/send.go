@@ -93,7 +93,9 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	req.Header.Set("User-Agent", "hookswitch-send")
 	switch {
 	case secret == "":
-		fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv)
+		if v.SecretEnv != "" {
+			fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv)
+		}
 	case header != "":
 		req.Header.Set(header, secret)
 	case v.Signature != nil:

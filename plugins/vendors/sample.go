@@ -47,7 +47,7 @@ func (v *Vendor) isPlain(native string, body []byte) bool {
 	}
 	errNotPlain := errors.New("not plain")
 	return nil == v.Decode(d, document, 1<<20, func(e *event.Event) error {
-		if e.VendorEvent != native || len(e.Data.Issues) > 0 || e.Schema() != e.Type {
+		if e.VendorEvent != native || len(e.Data.Issues) > 0 {
 			return errNotPlain
 		}
 		return nil

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // what CallRail signs with
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+// door answers with a status and keeps the last request.
+func door(t *testing.T, status int) (url string, last *http.Request, body *bytes.Buffer) {
+	t.Helper()
+	last, body = &http.Request{}, &bytes.Buffer{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body.Reset()
+		_, _ = io.Copy(body, r.Body)
+		*last = *r
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "told\n")
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, last, body
+}
+
+func TestSendSignsAsTheVendorDoes(t *testing.T) {
+	t.Setenv("CALLRAIL_SIGNING_KEY", "a key")
+	url, last, body := door(t, http.StatusOK)
+	var out bytes.Buffer
+	require.NoError(t, send(t.Context(), &out, url+"/callrail/{event}", "callrail", "post_call", "", ""))
+	require.Equal(t, "200 OK\ntold\n", out.String())
+	require.Equal(t, "/callrail/post_call", last.URL.Path)
+	require.Equal(t, "application/json", last.Header.Get("Content-Type"))
+	mac := hmac.New(sha1.New, []byte("a key"))
+	mac.Write(body.Bytes())
+	require.Equal(t, base64.StdEncoding.EncodeToString(mac.Sum(nil)), last.Header.Get("Signature"))
+}
+
+func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {
+	t.Setenv("MOVEMENT_PATH_TOKEN", "a/token")
+	t.Setenv("SUPERSEND_SECRET", "a secret")
+	url, last, body := door(t, http.StatusOK)
+	file := filepath.Join(t.TempDir(), "body.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"a":1}`), 0o600))
+
+	require.NoError(t, send(t.Context(), io.Discard, url+"/movement/{token}", "movement", "call.finished", file, ""))
+	require.Equal(t, "/movement/a%2Ftoken", last.URL.EscapedPath())
+	require.Equal(t, `{"a":1}`, body.String())
+
+	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "X-Webhook-Secret"))
+	require.Equal(t, "a secret", last.Header.Get("X-Webhook-Secret"))
+}
+
+func TestSendFails(t *testing.T) {
+	t.Setenv("MOVEMENT_PATH_TOKEN", "the-token")
+	url, _, _ := door(t, http.StatusUnauthorized)
+	for _, test := range []struct{ name, to, vendor, event, file, want string }{
+		{"an answer that is not 2xx", url, "movement", "call.finished", "", "expected an answer of 2xx, got 401"},
+		{"an unknown vendor", url, "nobody", "x", "", "reading flag vendor: expected one of callrail"},
+		{"an event without a sample", url, "callrail", "nothing", "", "expected one of nothing, there is none"},
+		{"a file that is not there", url, "callrail", "post_call", "/nowhere", "/nowhere"},
+		{"a token that is not set", "http://127.0.0.1/{token}", "mobiniti", "inbound", "", "MOBINITI_PATH_TOKEN"},
+		{"nobody listens", "http://127.0.0.1:1/{token}", "movement", "call.finished", "", "sending to 127.0.0.1:1"},
+		{"no URL", "http://a b/{token}", "movement", "call.finished", "", "reading URL"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := send(t.Context(), io.Discard, test.to, test.vendor, test.event, test.file, "")
+			require.ErrorContains(t, err, test.want)
+			require.NotContains(t, err.Error(), "the-token")
+		})
+	}
+}
+
+// What is told to be tried with a sample has one.
+func TestEveryNativeEventHasASample(t *testing.T) {
+	for _, v := range vendors.All() {
+		for _, e := range v.Events {
+			body, err := v.Sample(e.Name)
+			require.NoError(t, err, "%s %s", v.Name, e.Name)
+			require.NotEmpty(t, body)
+		}
+	}
+}
