@@ -19,8 +19,12 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 	if v.Samples == nil {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
 	}
-	for _, declared := range []string{native, undeclared} {
-		files, err := fs.Glob(v.Samples, path.Join("testdata", declared, "*.json"))
+	for _, folder := range []string{native, undeclared} {
+		declared := native
+		if folder == undeclared {
+			declared = "" // the payload tells
+		}
+		files, err := fs.Glob(v.Samples, path.Join("testdata", folder, "*.json"))
 		if err != nil {
 			return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
 		}
@@ -29,7 +33,7 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
 			}
-			if v.isPlain(native, body) {
+			if v.isPlain(native, declared, body) {
 				return body, nil
 			}
 		}
@@ -37,9 +41,10 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 	return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there is none", v.Name, native)
 }
 
-// isPlain reports whether a body gives events of that native event, and no issue.
-func (v *Vendor) isPlain(native string, body []byte) bool {
-	d := &delivery.Delivery{Vendor: v.Name, Event: native, Body: body}
+// isPlain reports whether a body, declared so, gives events of that native event
+// and no issue.
+func (v *Vendor) isPlain(native, declared string, body []byte) bool {
+	d := &delivery.Delivery{Vendor: v.Name, Event: declared, Body: body}
 	document, err := v.Payload(d)
 	defer document.Release()
 	if err != nil {
