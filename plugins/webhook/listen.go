@@ -1,10 +1,12 @@
 package webhook
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -16,9 +18,10 @@ import (
 )
 
 // newServer returns a server that bounds what a connection can take.
-func newServer(c *config, handler http.Handler) *http.Server {
+func newServer(d *door, logger *service.Logger) *http.Server {
+	c := d.config
 	return &http.Server{
-		Handler:           handler,
+		Handler:           d,
 		ReadTimeout:       c.limits.read,
 		ReadHeaderTimeout: c.limits.read,
 		// A sender that does not read its answer: all answers are smaller than the
@@ -33,8 +36,19 @@ func newServer(c *config, handler http.Handler) *http.Server {
 			MaxReceiveBufferPerConnection: 64 << 10,
 			MaxReceiveBufferPerStream:     64 << 10,
 		},
-		ErrorLog: discardLog,
+		ErrorLog: log.New(panics{logger}, "", 0),
 	}
+}
+
+// panics logs, of what the server has to say, that the door panicked. The rest is
+// of strangers' connections, who could fill the log at will.
+type panics struct{ log *service.Logger }
+
+func (p panics) Write(line []byte) (int, error) {
+	if bytes.HasPrefix(line, []byte("http: panic")) {
+		p.log.Errorf("Answering a request: %s", line)
+	}
+	return len(line), nil
 }
 
 // listener takes at most so many connections. Over it, the one that has idled

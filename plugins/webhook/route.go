@@ -65,6 +65,10 @@ func (r *route) covers(other *route) bool {
 	})
 }
 
+// maxEvent is how many bytes of a path's native event are taken: decoders take no
+// more of a name.
+const maxEvent = 128
+
 // arguments are what a request's path gives for the parameters of a route.
 type arguments struct{ vendor, event, token string }
 
@@ -99,7 +103,10 @@ func (r *route) match(path string) (arguments, bool) {
 			}
 			args.vendor = sent
 		case paramEvent:
-			args.event = sent
+			// It becomes metadata, and from there a header or a field of what is written.
+			if args.event = vendors.Clean(sent, maxEvent); args.event == "" {
+				return args, false
+			}
 		case paramToken:
 			args.token = sent
 		default:

@@ -7,8 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -118,7 +116,7 @@ func (in *input) Connect(ctx context.Context) error {
 			NextProtos:         []string{"h2", "http/1.1"},
 		})
 	}
-	in.server, in.address, in.failed = newServer(in.door.config, in.door), inner.Addr(), make(chan struct{})
+	in.server, in.address, in.failed = newServer(in.door, in.log), inner.Addr(), make(chan struct{})
 	in.log.With("address", in.address.String()).Info("Receiving webhooks")
 	in.stopped.Add(2)
 	go in.serve(in.server, l, in.failed)
@@ -215,7 +213,3 @@ func Drain() {
 		return true
 	})
 }
-
-// discardLog takes what the server has to say of strangers' connections: they
-// would fill the log at will.
-var discardLog = log.New(io.Discard, "", 0)
