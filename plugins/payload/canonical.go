@@ -13,14 +13,7 @@ import (
 // one key in the order sent; numbers as sent; in strings \" \\ \b \t \n \f \r,
 // other control characters \u00xx in lower case, a lone surrogate escape as
 // sent, everything else literal. A missing value is null.
-func (v Value) AppendCanonical(b []byte) []byte { return v.append(b, true) }
-
-// AppendCompact appends the canonical form but for the members of objects, which
-// stay in the order sent. It is what JavaScript's JSON.stringify makes of the
-// parsed value, but for numbers, which stay as sent.
-func (v Value) AppendCompact(b []byte) []byte { return v.append(b, false) }
-
-func (v Value) append(b []byte, sorted bool) []byte {
+func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case Missing:
 		return append(b, "null"...)
@@ -29,7 +22,7 @@ func (v Value) append(b []byte, sorted bool) []byte {
 	case Array:
 		b = append(b, '[')
 		for element := range v.Elements() {
-			b = element.append(separate(b, '['), sorted)
+			b = element.AppendCanonical(separate(b, '['))
 		}
 		return append(b, ']')
 	case Object:
@@ -41,13 +34,11 @@ func (v Value) append(b []byte, sorted bool) []byte {
 		for key, value := range v.members() {
 			members = append(members, member{key.Canonical(), value})
 		}
-		if sorted {
-			slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
-		}
+		slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
 		b = append(b, '{')
 		for _, m := range members {
 			b = append(append(separate(b, '{'), m.key...), ':')
-			b = m.value.append(b, sorted)
+			b = m.value.AppendCanonical(b)
 		}
 		return append(b, '}')
 	}
@@ -74,10 +65,15 @@ func separate(b []byte, open byte) []byte {
 }
 
 func (v Value) appendCanonicalString(b []byte) []byte {
-	text := v.Text()
 	if !v.node().escaped {
-		return append(b, text...)
+		return append(b, v.Text()...)
 	}
+	return appendUnescaped(b, v.Text())
+}
+
+// appendUnescaped appends a string, quotes included, with the escapes only that
+// the canonical form has.
+func appendUnescaped(b []byte, text string) []byte {
 	b = append(b, '"')
 	for s := unquote(text); s != ""; {
 		r, size := unescapeRune(s)
@@ -89,6 +85,26 @@ func (v Value) appendCanonicalString(b []byte) []byte {
 		s = s[size:]
 	}
 	return append(b, '"')
+}
+
+// AppendLiteral appends a JSON text, which is valid, with its strings in canonical
+// form. Of a text without whitespace it makes what JavaScript's JSON.stringify
+// makes of the parsed value, but for numbers, which stay as sent.
+func AppendLiteral(b []byte, text string) []byte {
+	for {
+		start := strings.IndexByte(text, '"')
+		if start < 0 {
+			return append(b, text...)
+		}
+		end := start + 1
+		for ; text[end] != '"'; end++ {
+			if text[end] == '\\' {
+				end++
+			}
+		}
+		b = appendUnescaped(append(b, text[:start]...), text[start:end+1])
+		text = text[end+1:]
+	}
 }
 
 // AppendString appends s, which is valid UTF-8, as a JSON string in canonical

@@ -369,3 +369,15 @@ func BenchmarkParse(b *testing.B) {
 		}
 	})
 }
+
+func TestAppendLiteral(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"b":1.50,"a":[true,null,"x"],"a":{}}`: `{"b":1.50,"a":[true,null,"x"],"a":{}}`,
+		`["\u00e9\/\"\\\n\u0001\ud83d\ude00"]`:  `["é/\"\\\n\u0001😀"]`,
+		`["\ud83d","\\"]`:                       `["\ud83d","\\"]`,
+		`"\u2028"`:                              "\"\u2028\"",
+		`12`:                                    `12`,
+	} {
+		require.Equal(t, want, string(payload.AppendLiteral(nil, text)), text)
+	}
+}

@@ -1,6 +1,7 @@
 package vendors
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/hmac"
 	_ "crypto/sha1"   // of CallRail
@@ -8,6 +9,7 @@ import (
 	_ "crypto/sha512" // of OneRoute
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"hash"
 	"sync"
 
@@ -22,7 +24,7 @@ type Signature struct {
 	Encoding Encoding
 	Prefix   string // in front of the encoded HMAC
 	// Reserialised says that the HMAC may also be that of the body as a JSON
-	// document without insignificant whitespace: see [payload.Value.AppendCompact].
+	// document without insignificant whitespace: see Reserialise.
 	Reserialised bool
 }
 
@@ -79,19 +81,15 @@ func (s *Signature) Decode(text string) []byte {
 // insignificant whitespace, its strings as sent and as JavaScript writes them. It
 // returns nothing that equals the body, and nothing if that is no JSON.
 func (s *Signature) Reserialise(body []byte) [][]byte {
-	if !s.Reserialised {
+	var compact bytes.Buffer
+	if !s.Reserialised || json.Compact(&compact, body) != nil {
 		return nil
 	}
-	document, err := payload.Parse(string(body))
-	if err != nil {
-		return nil
-	}
-	defer document.Release()
 	var others [][]byte
-	last := string(body)
-	for _, text := range []string{document.Text(), string(document.AppendCompact(nil))} {
-		if text != last {
-			others = append(others, []byte(text))
+	last := body
+	for _, text := range [][]byte{compact.Bytes(), payload.AppendLiteral(nil, compact.String())} {
+		if !bytes.Equal(text, last) {
+			others = append(others, text)
 		}
 		last = text
 	}

@@ -98,8 +98,8 @@ func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	if position := v.match(presented, body); position > 0 || !v.Reserialised {
 		return position
 	}
-	// A document takes many times the memory of its body, and nobody has verified
-	// this one: only so many at once.
+	// This takes some three times the memory of a body that nobody has verified, and
+	// that is not reserved: only so many at once.
 	reserialising <- struct{}{}
 	defer func() { <-reserialising }()
 	for _, other := range v.Reserialise(body) {
