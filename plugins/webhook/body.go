@@ -37,13 +37,13 @@ func readAll(r io.Reader, announced, limit int64, held *share) ([]byte, error) {
 				more = min(more, announced)
 			}
 			more = min(more, limit+1) // the byte over the limit shows that there is one
-			if err := held.reserve(more); err != nil {
+			// What is copied is garbage the next moment: it counts once.
+			if err := held.reserve(min(more, limit) - size); err != nil {
 				return nil, err
 			}
 			grown := make([]byte, len(buf), more)
 			copy(grown, buf)
-			held.release(size)
-			buf, size = grown, more
+			buf, size = grown, min(more, limit)
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]

@@ -129,10 +129,10 @@ input:
     routes:
       - path: /callrail/{event}
         vendor: callrail
-        verify: { secrets: [ "${CALLRAIL_SIGNING_KEY:}" ] }
+        verify: { secrets: [ '${CALLRAIL_SIGNING_KEY:}' ] }
       - path: /supersend
         vendor: supersend
-        verify: { header: X-Webhook-Secret, secrets: [ "${SUPERSEND_SECRET:}" ] }
+        verify: { header: X-Webhook-Secret, secrets: [ '${SUPERSEND_SECRET:}' ] }
 
 pipeline:
   processors:

@@ -123,6 +123,24 @@ func TestOurProcessors(t *testing.T) {
 	}
 }
 
+func TestOurInput(t *testing.T) {
+	require.Contains(t, mustRun(t, "list", "inputs"), "- webhook\n")
+	inputs := list(t, "inputs")
+	i := slices.IndexFunc(inputs, func(c component) bool { return c.Name == "webhook" })
+	require.GreaterOrEqual(t, i, 0)
+	c := inputs[i]
+	require.NotEmpty(t, c.Summary)
+	require.NotEmpty(t, c.Description)
+	require.NotEmpty(t, c.Config.Children)
+	for _, field := range c.Config.Children {
+		require.NotEmpty(t, field.Description, field.Name)
+	}
+	require.NotEmpty(t, c.Examples)
+	for _, example := range c.Examples {
+		mustRun(t, "lint", write(t, example.Config))
+	}
+}
+
 func TestLintOfOurFields(t *testing.T) {
 	_, stderr, err := run(t, "lint", write(t, `pipeline: { processors: [ { webhook_decode: { vendr: callrail } } ] }`))
 	require.Error(t, err)

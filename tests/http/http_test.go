@@ -2,6 +2,9 @@
 package http_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -71,7 +74,7 @@ func TestQuickstart(t *testing.T) {
 	samples := services.Samples(t)
 	h := services.Start(t, "quickstart.yaml")
 	h.Deliver(t, samples...)
-	services.RequireEvents(t, samples, h.Lines(t, "stdout"))
+	services.RequireEvents(t, samples, services.Unstamped(t, h.Lines(t, "stdout")))
 	services.RequireDeadLetters(t, samples, h.Lines(t, deadLetters))
 	require.NotEmpty(t, h.Lines(t, "stderr"), "logs go to stderr")
 
@@ -86,16 +89,58 @@ func events(samples []services.Sample) (n int) {
 	return n
 }
 
-// TestUnknownVendor posts to a route that leads to no vendor.
+// TestUnknownVendor posts to a path that leads to no vendor: it is the sender's
+// fault, and nothing is written.
 func TestUnknownVendor(t *testing.T) {
 	h := services.Start(t, "quickstart.yaml")
 	status, err := h.Post("nobody", "", "application/json", []byte(`{}`))
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, http.StatusNotFound, status)
 	require.Empty(t, h.Lines(t, "stdout"))
+	require.Empty(t, h.Lines(t, deadLetters))
+}
+
+// TestCoding posts bodies that are compressed, and one that only says so: its dead
+// letter says so, too.
+func TestCoding(t *testing.T) {
+	sample := services.SampleOf(t, "mobiniti/testdata/inbound/keyword.json")
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write(sample.Body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	h := services.Start(t, "quickstart.yaml")
+	header := http.Header{"Content-Type": {sample.ContentType}, "Content-Encoding": {"gzip"}}
+	for _, body := range [][]byte{packed.Bytes(), []byte("no gzip")} {
+		status, err := h.Send("/mobiniti/inbound", header, body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status)
+	}
+	events := h.Lines(t, "stdout")
+	require.Len(t, events, 1)
+	require.Contains(t, events[0], `"type":"message.received"`)
 	letters := h.Lines(t, deadLetters)
 	require.Len(t, letters, 1)
-	require.Contains(t, letters[0], `"misconfigured"`)
+	require.Contains(t, letters[0], `"content_encoding":"gzip"`)
+	require.Contains(t, letters[0], `"body_base64":"`+base64.StdEncoding.EncodeToString([]byte("no gzip"))+`"`)
+}
+
+// TestEnginesOwn has the engine's own input in front of the decoders: the events
+// are the same, and nothing stamps them.
+func TestEnginesOwn(t *testing.T) {
+	samples := services.Samples(t)
+	h := services.Start(t, "http_server.yaml")
+	h.Deliver(t, samples...)
+	services.RequireEvents(t, samples, h.Lines(t, "stdout"))
+	services.RequireDeadLetters(t, samples, h.Lines(t, deadLetters))
+
+	before := len(h.Lines(t, deadLetters))
+	status, err := h.Post("nobody", "", "application/json", []byte(`{}`))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, status)
+	letters := h.Lines(t, deadLetters)
+	require.Len(t, letters, before+1)
+	require.Contains(t, letters[before], `"misconfigured"`)
 }
 
 // TestRoute has each event in the output of its type.
@@ -154,7 +199,7 @@ func TestForward(t *testing.T) {
 		require.Equal(t, "Bearer sesame", req.authorization)
 		bodies = append(bodies, string(req.body))
 	}
-	services.RequireEvents(t, samples, bodies)
+	services.RequireEvents(t, samples, services.Unstamped(t, bodies))
 	services.RequireDeadLetters(t, samples, h.Lines(t, deadLetters))
 }
 
@@ -177,7 +222,7 @@ func TestForwardBatches(t *testing.T) {
 		}
 	}
 	require.Less(t, len(requests), len(bodies))
-	services.RequireEvents(t, samples, bodies)
+	services.RequireEvents(t, samples, services.Unstamped(t, bodies))
 
 	// A delivery report goes out in batches, too.
 	report := services.SampleOf(t, "mobiniti/testdata/delivery_report/messages_10000.json.gz")
@@ -248,7 +293,7 @@ func requireOutage(t *testing.T, h *services.Hookswitch, sample services.Sample)
 	t.Helper()
 	status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusBadGateway, status)
+	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Empty(t, h.Lines(t, deadLetters))
 
 	// What cannot be decoded is one all the same.

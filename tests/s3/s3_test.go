@@ -82,7 +82,7 @@ func TestLines(t *testing.T) {
 			events = append(events, line)
 		}
 	}
-	services.RequireEvents(t, samples, events)
+	services.RequireEvents(t, samples, services.Unstamped(t, events))
 	require.Less(t, len(objects), len(events), "an object holds many events")
 }
 
@@ -140,7 +140,7 @@ func TestOutage(t *testing.T) {
 			s.Stop()
 			status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
 			require.NoError(t, err)
-			require.Equal(t, http.StatusBadGateway, status)
+			require.Equal(t, http.StatusServiceUnavailable, status)
 			require.Empty(t, h.Lines(t, "dead_letters.jsonl"))
 		})
 	}
@@ -153,7 +153,7 @@ func TestNoBucket(t *testing.T) {
 	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
 	status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusBadGateway, status)
+	require.Equal(t, http.StatusServiceUnavailable, status)
 }
 
 // TestStop stops it while events are gathered: they are written all the same.
@@ -182,11 +182,12 @@ func TestStop(t *testing.T) {
 const query = `
 import duckdb, json, sys
 rows = duckdb.sql(f"""
-  SELECT id, type, vendor, source, partitionkey, dataschema, epoch_us(time) AS time, recordedtime, contact_phone, call_duration_seconds, data, date, schema
+  SELECT id, type, vendor, source, partitionkey, dataschema, epoch_us(time) AS time, epoch_us(recordedtime) AS recordedtime, deliveryid, contact_phone, call_duration_seconds, data, strftime(date, '%Y-%m-%d') AS date, schema
   FROM (SELECT *, 'urn:hookswitch:' || schema || ':1' AS dataschema FROM read_parquet('{sys.argv[1]}/events/**/*.parquet', hive_partitioning = true))
 """)
 types = dict(zip(rows.columns, map(str, rows.types)))
-types["time"] = str(duckdb.sql(f"SELECT time FROM read_parquet('{sys.argv[1]}/events/**/*.parquet')").types[0])
+stored = duckdb.sql(f"SELECT time, recordedtime FROM read_parquet('{sys.argv[1]}/events/**/*.parquet')")
+types.update(zip(stored.columns, map(str, stored.types)))
 print(json.dumps(types))
 for row in rows.fetchall():
     print(json.dumps(dict(zip(rows.columns, row)), default=str))
@@ -225,6 +226,10 @@ func TestParquet(t *testing.T) {
 	for d.More() {
 		var r row
 		require.NoError(t, d.Decode(&r))
+		require.NotNil(t, r.Recorded)
+		require.Equal(t, time.UnixMicro(*r.Recorded).UTC().Format(time.DateOnly), r.Date)
+		require.NotEmpty(t, r.DeliveryID)
+		r.stamped = stamped{}
 		got = append(got, r)
 	}
 	var want []row
@@ -248,6 +253,15 @@ type row struct {
 	Phone        *string  `json:"contact_phone"`
 	Duration     *float64 `json:"call_duration_seconds"`
 	Data         string   `json:"data"`
+
+	stamped
+}
+
+// stamped is what the door adds to an event, and the day that the object is of.
+type stamped struct {
+	Recorded   *int64 `json:"recordedtime"`
+	DeliveryID string `json:"deliveryid"`
+	Date       string `json:"date"`
 }
 
 func rowOf(t *testing.T, e services.Event) row {

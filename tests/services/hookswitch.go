@@ -27,8 +27,8 @@ type Hookswitch struct {
 	client  *http.Client
 }
 
-// Start starts the distribution with a config of the configs folder, and the
-// variables that it needs.
+// Start starts the distribution with a config of the configs folder, or one at an
+// absolute path, and the variables that it needs.
 func Start(t testing.TB, config string, env ...string) *Hookswitch {
 	t.Helper()
 	address, admin := FreeAddress(t), FreeAddress(t)
@@ -36,15 +36,8 @@ func Start(t testing.TB, config string, env ...string) *Hookswitch {
 		Timeout:   patience,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
-	cmd := exec.Command(binary, "run", filepath.Join(root, "configs", config))
-	cmd.Dir = h.Dir
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "HOOKSWITCH_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
-	cmd.Env = append(cmd.Env, env...)
+	config = configPath(config)
+	cmd := distribution(h.Dir, config, append([]string{"HOOKSWITCH_ADDRESS=" + address, "HOOKSWITCH_ADMIN_ADDRESS=" + admin}, env...))
 	var err error
 	h.process, err = start(cmd, h.path("stdout"), h.path("stderr"))
 	require.NoError(t, err)
@@ -55,12 +48,47 @@ func Start(t testing.TB, config string, env ...string) *Hookswitch {
 		}
 	})
 	require.NoError(t, h.process.await(admin))
-	text, err := os.ReadFile(filepath.Join(root, "configs", config))
+	text, err := os.ReadFile(config)
 	require.NoError(t, err)
-	if bytes.Contains(text, []byte("http_server:")) {
+	if bytes.Contains(text, []byte("http_server:")) || bytes.Contains(text, []byte("webhook:")) {
 		require.NoError(t, h.process.await(address))
 	}
 	return h
+}
+
+func configPath(config string) string {
+	if filepath.IsAbs(config) {
+		return config
+	}
+	return filepath.Join(root, "configs", config)
+}
+
+// distribution runs a config with the variables, and no others of ours.
+func distribution(dir, config string, env []string) *exec.Cmd {
+	cmd := exec.Command(binary, "run", config)
+	cmd.Dir = dir
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "HOOKSWITCH_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+// Refused runs a config that must not start, with the variables, and returns what
+// the distribution says.
+func Refused(t testing.TB, config string, env ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	stdout, stderr := filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
+	env = append([]string{"HOOKSWITCH_ADDRESS=" + FreeAddress(t), "HOOKSWITCH_ADMIN_ADDRESS=" + FreeAddress(t)}, env...)
+	p, err := start(distribution(dir, configPath(config), env), stdout, stderr)
+	require.NoError(t, err)
+	t.Cleanup(p.stop)
+	Eventually(t, func() bool { return !p.running() }, "the distribution refuses to start")
+	require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
+	return tailOf(stdout) + tailOf(stderr)
 }
 
 func (h *Hookswitch) path(name string) string { return filepath.Join(h.Dir, name) }
@@ -73,6 +101,19 @@ func (h *Hookswitch) Stop() {
 
 // Kill leaves it no time for anything.
 func (h *Hookswitch) Kill() { h.process.kill() }
+
+// Signal sends it a signal.
+func (h *Hookswitch) Signal(t testing.TB, s os.Signal) {
+	t.Helper()
+	require.NoError(t, h.process.cmd.Process.Signal(s))
+}
+
+// Exited waits until it has ended by itself, and returns its exit code.
+func (h *Hookswitch) Exited(t testing.TB) int {
+	t.Helper()
+	Eventually(t, func() bool { return !h.process.running() }, "the distribution ends")
+	return h.process.cmd.ProcessState.ExitCode()
+}
 
 // Lines returns the lines of a file in its folder, none if there is no file.
 // "stdout" and "stderr" are what it has written there.
@@ -110,17 +151,24 @@ func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
 
 // Post posts a delivery and returns the status of the answer.
 func (h *Hookswitch) Post(vendor, event, contentType string, body []byte) (int, error) {
-	u := h.URL + "/" + vendor
+	path := "/" + vendor
 	if event != "" {
-		u += "/" + url.PathEscape(event)
+		path += "/" + url.PathEscape(event)
 	}
-	req, err := http.NewRequest(http.MethodPost, u, bytes.NewReader(body))
+	header := http.Header{}
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
+	}
+	return h.Send(path, header, body)
+}
+
+// Send posts a body to a path and returns the status of the answer.
+func (h *Hookswitch) Send(path string, header http.Header, body []byte) (int, error) {
+	req, err := http.NewRequest(http.MethodPost, h.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, fmt.Errorf("making a request: %w", err)
 	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
+	req.Header = header
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("posting: %w", err)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -142,6 +144,25 @@ func RequireDeadLetters(t testing.TB, samples []Sample, lines []string) {
 // String is all but the detail, which is for people.
 func (l DeadLetter) String() string {
 	return fmt.Sprintf("%s %s %q %q: %q", l.Reason, l.Vendor, l.Event, l.ContentType, l.Body)
+}
+
+// stamps are what the door adds to an event, in front of its data.
+var stamps = regexp.MustCompile(`,"recordedtime":"([^"]+)","deliveryid":"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"`)
+
+// Unstamped returns the events without what the door has stamped on each of them:
+// when their delivery was received, and its id.
+func Unstamped(t testing.TB, lines []string) []string {
+	t.Helper()
+	var unstamped []string
+	for _, line := range lines {
+		found := stamps.FindStringSubmatchIndex(line)
+		require.NotNil(t, found, "an event without stamps: %.1000s", line)
+		recorded, err := time.Parse(time.RFC3339Nano, line[found[2]:found[3]])
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), recorded, time.Hour)
+		unstamped = append(unstamped, line[:found[0]]+line[found[1]:])
+	}
+	return unstamped
 }
 
 // RequireEvents expects the events of the samples, in any order, and no others.
