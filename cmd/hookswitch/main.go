@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 	_ "time/tzdata" // the image has no time zones of its own
 
@@ -26,7 +27,6 @@ func main() {
 		// delivery, for some 15 MB.
 		debug.SetGCPercent(200)
 	}
-	drainOnSignal()
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptAddCommand(streamsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
@@ -34,9 +34,11 @@ func main() {
 	)...)
 }
 
-// drainOnSignal hands the signals that stop the process to the doors, beside the
+var drainOnSignal sync.Once // however many streams start
+
+// handSignalsOver hands the signals that stop the process to the doors, beside the
 // engine, which takes them too and does the stopping.
-func drainOnSignal() {
+func handSignalsOver() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -52,6 +54,12 @@ func options() []service.CLIOptFunc {
 	version, date := stamp(info)
 	return []service.CLIOptFunc{
 		service.CLIOptSetBinaryName("hookswitch"),
+		service.CLIOptOnStreamStart(func(*service.RunningStreamSummary) error {
+			// Not earlier: until the engine takes the signals, and in commands that run
+			// no stream, they have to end the process.
+			drainOnSignal.Do(handSignalsOver)
+			return nil
+		}),
 		service.CLIOptSetProductName("Hookswitch"),
 		service.CLIOptSetDocumentationURL("https://github.com/hookswitch/hookswitch"),
 		service.CLIOptSetDefaultConfigPaths("/etc/hookswitch.yaml"),

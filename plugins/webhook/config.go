@@ -61,7 +61,7 @@ func spec() *service.ConfigSpec {
 				service.NewIntField("connections").Description("How many connections may be open. Over it the one that has idled longest is closed for a new one; if none idles, the new one waits.").Default(4096).LintRule(`root = if this < 1 { [ "expected at least 1" ] }`),
 				bytesField("header", "32KiB", "How large the header of a request may be. A larger one is answered 431."),
 				durationField("read", "10s", "How long a request may take to arrive. One that is not complete then is answered 503, and the connection closed."),
-				durationField("answer", "10s", "How long the pipeline may take from then on. At the end of it the sender is answered 503 and Retry-After; the delivery is withdrawn if the pipeline has not begun with it, and is otherwise still written. Less than shutdown_timeout, which is 20s by default."),
+				durationField("answer", "10s", "How long the pipeline may take from then on. At the end of it the sender is answered 503 and Retry-After; the delivery is withdrawn if the pipeline has not begun with it, and is otherwise still written. Less than shutdown_timeout, which is 20s by default and has to be at least 2s for senders to be told."),
 				durationField("idle", "60s", "How long a connection may idle between requests."),
 			).Description("What strangers can take.").Advanced(),
 			service.NewBoolField("access_log").
@@ -222,8 +222,9 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	if c.tls.clientCA != "" && c.tls.cert == "" {
 		return nil, errors.New("reading field tls.client_ca_file: expected cert_file and key_file with it")
 	}
-	if c.limits.inFlight < c.limits.body {
-		return nil, errors.New("reading field limits.in_flight: expected at least limits.body, so that the largest body finds room")
+	if c.limits.inFlight < 2*c.limits.body {
+		// Half of a body that grows is held twice for a moment.
+		return nil, errors.New("reading field limits.in_flight: expected at least twice limits.body, so that the largest body finds room")
 	}
 	list, err := conf.FieldObjectList("routes")
 	if err != nil {

@@ -157,7 +157,11 @@ func (d *door) take(req *request) outcome {
 	req.bytes = len(body)
 	if err != nil {
 		req.held.releaseAll()
-		return outcomeOf(err)
+		o := outcomeOf(err)
+		if d.draining.Load() && (o == incomplete || o == broken) {
+			return draining // it is ours that no more of it was read
+		}
+		return o
 	}
 	position := req.route.verify.verify(req.Request, body, args.token)
 	if position == 0 && !req.route.public {
@@ -208,7 +212,8 @@ func (d *door) take(req *request) outcome {
 // hand gives the delivery to the pipeline and waits for its verdict.
 func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	t := &transaction{message: service.MessageBatch{newMessage(del)}, held: req.held, verdict: make(chan error, 1)}
-	t.late = func(err error) { d.observe.late(req.route, err) }
+	route := req.route // alone: a late verdict may come long after the request
+	t.late = func(err error) { d.observe.late(route, err) }
 	patience := time.NewTimer(d.limits.answer)
 	defer patience.Stop()
 	// Nobody waits here while there is room, and a select costs more than all else.
@@ -244,6 +249,9 @@ func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	}
 	switch {
 	case t.withdraw():
+		if overdue == draining {
+			return draining
+		}
 		return untaken
 	case t.state.CompareAndSwap(taken, answered):
 		return overdue

@@ -66,7 +66,8 @@ type listener struct {
 type conn struct {
 	net.Conn
 	of   *listener
-	idle atomic.Int64 // unix nanoseconds; 0 while it serves a request
+	idle atomic.Int64             // unix nanoseconds; 0 while it serves a request
+	tls  atomic.Pointer[tls.Conn] // over it, once it has served a request
 	once sync.Once
 }
 
@@ -120,6 +121,18 @@ func (l *listener) closeIdle() bool {
 	return true
 }
 
+// expire ends the wait for what senders have not sent yet, so that they can be
+// answered. HTTP/2 shares the connection with answers: there it would end them.
+func (l *listener) expire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		if t := c.tls.Load(); t == nil || t.ConnectionState().NegotiatedProtocol != "h2" {
+			_ = c.SetReadDeadline(time.Now())
+		}
+	}
+}
+
 // Close implements net.Conn.
 func (c *conn) Close() error {
 	err := net.ErrClosed
@@ -135,7 +148,8 @@ func (c *conn) Close() error {
 
 // noteState is told by the server what its connections do.
 func noteState(nc net.Conn, state http.ConnState) {
-	if t, ok := nc.(*tls.Conn); ok {
+	t, over := nc.(*tls.Conn)
+	if over {
 		nc = t.NetConn()
 	}
 	c, ok := nc.(*conn)
@@ -147,6 +161,9 @@ func noteState(nc net.Conn, state http.ConnState) {
 		c.idle.Store(time.Now().UnixNano())
 	case http.StateActive:
 		c.idle.Store(0)
+		if over {
+			c.tls.Store(t)
+		}
 	}
 }
 

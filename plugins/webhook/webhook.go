@@ -68,6 +68,7 @@ type input struct {
 	mu      sync.Mutex
 	server  *http.Server  // nil while it does not listen
 	address net.Addr      // where it listens
+	listens *listener     // with its connections
 	failed  chan struct{} // closed when the server has failed
 	stopped sync.WaitGroup
 	once    struct{ unread, closed sync.Once }
@@ -103,7 +104,8 @@ func (in *input) Connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var l net.Listener = limitConnections(inner, in.door.limits.connections)
+	limited := limitConnections(inner, in.door.limits.connections)
+	var l net.Listener = limited
 	if in.door.tls.cert != "" {
 		certificates, err := newCertificates(in.door.tls, in.log)
 		if err != nil {
@@ -116,7 +118,7 @@ func (in *input) Connect(ctx context.Context) error {
 			NextProtos:         []string{"h2", "http/1.1"},
 		})
 	}
-	in.server, in.address, in.failed = newServer(in.door, in.log), inner.Addr(), make(chan struct{})
+	in.server, in.address, in.listens, in.failed = newServer(in.door, in.log), inner.Addr(), limited, make(chan struct{})
 	in.log.With("address", in.address.String()).Info("Receiving webhooks")
 	in.stopped.Add(2)
 	go in.serve(in.server, l, in.failed)
@@ -185,11 +187,12 @@ func (in *input) Close(ctx context.Context) error {
 	in.once.unread.Do(func() { close(in.door.unread) })
 	in.once.closed.Do(func() { close(in.door.closed) })
 	in.mu.Lock()
-	server := in.server
+	server, l := in.server, in.listens
 	in.mu.Unlock()
 	if server == nil {
 		return nil
 	}
+	l.expire()
 	ctx, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
 	err := server.Shutdown(ctx)
