@@ -156,6 +156,7 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 | answer | when |
 |---|---|
 | 200 | the pipeline acknowledged |
+| 400 | the body ended before its length |
 | 401 | not verified |
 | 404, 405 | no route has this path; it is not POST |
 | 413 | the body, as sent or inflated, is too large |
@@ -222,9 +223,8 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	if c.tls.clientCA != "" && c.tls.cert == "" {
 		return nil, errors.New("reading field tls.client_ca_file: expected cert_file and key_file with it")
 	}
-	if c.limits.inFlight < 2*c.limits.body {
-		// Half of a body that grows is held twice for a moment.
-		return nil, errors.New("reading field limits.in_flight: expected at least twice limits.body, so that the largest body finds room")
+	if c.limits.inFlight < c.limits.body {
+		return nil, errors.New("reading field limits.in_flight: expected at least limits.body, so that the largest body finds room")
 	}
 	list, err := conf.FieldObjectList("routes")
 	if err != nil {

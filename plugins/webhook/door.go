@@ -132,7 +132,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Www-Authenticate"] = []string{`Basic realm="webhook"`}
 		}
 	}
-	if o == incomplete || o == broken || d.draining.Load() {
+	unread := o == tooLarge && req.ContentLength > d.limits.body // nobody waits for it
+	if o == incomplete || o == broken || unread || d.draining.Load() {
 		w.Header()["Connection"] = []string{"close"}
 	}
 	answer(w, a.status, a.text)
@@ -187,7 +188,9 @@ func (d *door) take(req *request) outcome {
 	}
 	if coding, coded := coding(req.Request); coded {
 		sent := req.held.bytes
-		inflated, err := inflate(coding, body, d.limits.inflated, &req.held)
+		// What can never find room beside the body is too large, not a matter of waiting.
+		limit := min(d.limits.inflated, d.limits.inFlight-sent)
+		inflated, err := inflate(coding, body, limit, &req.held)
 		switch {
 		case errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) || errors.Is(err, errNotACode):
 			req.held.releaseAll()

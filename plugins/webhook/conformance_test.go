@@ -1,0 +1,855 @@
+package webhook
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const callrailKey = "0123456789abcdef0123456789abcdef"
+
+// routes are those of most tests.
+const routes = `
+routes:
+  - path: /callrail/{event}
+    vendor: callrail
+    account: main
+    headers: [ x-request-id, X-Listed ]
+    verify: { secrets: [ "", "old key", "` + callrailKey + `" ] }
+  - { path: /oneroute, vendor: oneroute, verify: { secrets: [ other ] } }
+  - { path: /supersend, vendor: supersend, event: reply, verify: { header: x-webhook-secret, secrets: [ s3cret ] } }
+  - { path: "/movement/{token}", vendor: movement, verify: { path_token: true, secrets: [ tok/en ] } }
+  - { path: /basic, verify: { basic: { username: ada }, secrets: [ lovelace ] } }
+  - { path: /open, verify: { none: true } }
+  - { path: "/any/{vendor}", verify: { none: true } }
+`
+
+// limited returns the configuration of a door with such limits.
+func limited(limits, more string) string {
+	return "address: 127.0.0.1:0\nlimits: { " + limits + " }\n" + more + routes
+}
+
+func sign(body string) string {
+	mac := hmac.New(sha1.New, []byte(callrailKey))
+	mac.Write([]byte(body))
+	return "Signature: " + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func compressed(t *testing.T, coding, body string) string {
+	t.Helper()
+	var (
+		b   bytes.Buffer
+		w   io.WriteCloser
+		err error
+	)
+	switch coding {
+	case "gzip":
+		w = gzip.NewWriter(&b)
+	case "zlib":
+		w = zlib.NewWriter(&b)
+	case "flate":
+		w, err = flate.NewWriter(&b, flate.BestCompression)
+		require.NoError(t, err)
+	}
+	_, err = io.WriteString(w, body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// call is a request that is sent over HTTP/1.1, written by hand, and over HTTP/2.
+type call struct {
+	method  string // POST if ""
+	path    string // /open if ""
+	headers []string
+	body    string
+	chunked bool   // the length is not announced
+	length  int64  // announced, more than is sent
+	raw     string // HTTP/1.1 instead of all of the above
+}
+
+func (c call) text() string {
+	if c.raw != "" {
+		return c.raw
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: door\r\n", c.method, c.path)
+	for _, h := range c.headers {
+		b.WriteString(h + "\r\n")
+	}
+	switch {
+	case c.chunked:
+		b.WriteString("Transfer-Encoding: chunked\r\n\r\n")
+		for rest := c.body; rest != ""; {
+			n := min(len(rest), 1000)
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", n, rest[:n])
+			rest = rest[n:]
+		}
+		b.WriteString("0\r\n\r\n")
+	default:
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", max(c.length, int64(len(c.body))), c.body)
+	}
+	return b.String()
+}
+
+// state is what the door and the pipeline are in when the request comes.
+type state struct {
+	limits string
+	engine engine
+	before func(*stand)
+}
+
+// row is one of the table: in a state a request gets an answer, the pipeline a
+// body, and the outcome is counted.
+type row struct {
+	name  string
+	state state
+	call
+	status  int
+	text    string            // of the answer
+	expects map[string]string // headers that only some answers have
+	closes  bool              // the connection, over HTTP/1.1
+	reached []string          // the bodies that the pipeline was given
+	outcome string            // route and outcome; "" if nothing is counted
+}
+
+// The headers of an answer that a row need not tell of. No other may be there.
+var ordinary = []string{"Date", "Content-Length", "Content-Type", "Connection"}
+
+const limitsOfRows = "body: 2KiB, inflated: 256KiB, in_flight: 4MiB"
+
+func conformance(t *testing.T) []row {
+	var (
+		usual    = state{limits: limitsOfRows}
+		stopping = state{limits: limitsOfRows, before: func(s *stand) { s.door.draining.Store(true) }}
+		full     = state{limits: limitsOfRows, before: func(s *stand) { s.door.memory.used.Add(s.door.memory.limit) }}
+		roomFor  = func(n int64) state {
+			return state{limits: limitsOfRows, before: func(s *stand) { s.door.memory.used.Add(s.door.memory.limit - n) }}
+		}
+		refusing  = state{limits: limitsOfRows, engine: nacks}
+		hanging   = state{limits: limitsOfRows + ", answer: 100ms", engine: holds}
+		nobody    = state{limits: limitsOfRows + ", answer: 100ms", engine: absent}
+		unread    = state{limits: limitsOfRows, before: func(s *stand) { s.end(); <-s.door.unread }}
+		impatient = state{limits: limitsOfRows + ", read: 300ms"}
+		small     = state{limits: "body: 2KiB, inflated: 1000, in_flight: 4MiB"}
+
+		again     = map[string]string{"Retry-After": "5"}
+		allow     = map[string]string{"Allow": "POST"}
+		challenge = map[string]string{"Www-Authenticate": `Basic realm="webhook"`}
+		noise     = randomText(4000)
+		signed    = sign("{}")
+		zeros     = strings.Repeat("0", 1<<20)
+		bomb      = compressed(t, "gzip", zeros)
+		just      = compressed(t, "gzip", zeros[:smallInflated])
+		over      = compressed(t, "gzip", zeros[:smallInflated+1])
+		gzipped   = compressed(t, "gzip", `{"a":1}`)
+		zlibbed   = compressed(t, "zlib", `{"a":1}`)
+		deflated  = compressed(t, "flate", `{"a":1}`)
+		corrupt   = gzipped[:len(gzipped)-4] + "xxxx"
+	)
+	require.Less(t, len(bomb), 2<<10)
+	require.Less(t, len(just)*maxRatio, smallInflated)
+	rows := []row{
+		// The pipeline decides.
+		{name: "accepted", state: usual, call: call{body: "{}"}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "accepted, length not announced", state: usual, call: call{body: "{}", chunked: true}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "accepted, empty", state: usual, call: call{}, status: 200, reached: []string{""}, outcome: "/open accepted"},
+		{name: "accepted, compression of the answer asked for", state: usual, call: call{body: "{}", headers: []string{"Accept-Encoding: gzip, br"}}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "accepted, what is no JSON", state: usual, call: call{body: "\x00\xff"}, status: 200, reached: []string{"\x00\xff"}, outcome: "/open accepted"},
+		{name: "refused", state: refusing, call: call{body: "{}"}, status: 503, text: "not delivered, send it again\n", expects: again, reached: []string{"{}"}, outcome: "/open refused"},
+		{name: "timeout", state: hanging, call: call{body: "{}"}, status: 503, text: "not delivered in time, send it again\n", expects: again, reached: []string{"{}"}, outcome: "/open timeout"},
+		{name: "not taken", state: nobody, call: call{body: "{}"}, status: 503, text: "not delivered in time, send it again\n", expects: again, outcome: "/open not_taken"},
+		{name: "read no more", state: unread, call: call{body: "{}"}, status: 503, text: "stopping, send it again\n", expects: again, outcome: "/open draining"},
+
+		// The order of work: each is refused for the first reason that there is.
+		{name: "no route", state: usual, call: call{path: "/nowhere", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "no route, before draining", state: stopping, call: call{path: "/nowhere"}, status: 404, text: "no such path\n", closes: true, outcome: "none not_found"},
+		{name: "no route, before the method", state: usual, call: call{path: "/nowhere", method: "GET"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "no route, before the length", state: usual, call: call{path: "/nowhere", length: 300 << 20}, status: 404, text: "no such path\n", closes: true, outcome: "none not_found"},
+		{name: "no vendor of that name", state: usual, call: call{path: "/any/acme", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "draining", state: stopping, call: call{body: "{}"}, status: 503, text: "stopping, send it again\n", expects: again, closes: true, outcome: "/open draining"},
+		{name: "draining, before the method", state: stopping, call: call{method: "GET"}, status: 503, text: "stopping, send it again\n", expects: again, closes: true, outcome: "/open draining"},
+		{name: "draining, before the length", state: stopping, call: call{length: 300 << 20}, status: 503, text: "stopping, send it again\n", expects: again, closes: true, outcome: "/open draining"},
+		{name: "draining, before the sender", state: stopping, call: call{path: "/callrail/post_call", body: "{}"}, status: 503, text: "stopping, send it again\n", expects: again, closes: true, outcome: "/callrail/{event} draining"},
+		{name: "method", state: usual, call: call{method: "GET"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "method PUT", state: usual, call: call{method: "PUT", body: "{}"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "method HEAD", state: usual, call: call{method: "HEAD"}, status: 405, expects: allow, outcome: "/open method"},
+		{name: "method OPTIONS", state: usual, call: call{method: "OPTIONS"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "method of nobody's", state: usual, call: call{method: "POSTED"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "method, before the length", state: usual, call: call{method: "PUT", length: 300 << 20}, status: 405, text: "expected POST\n", expects: allow, closes: true, outcome: "/open method"},
+		{name: "method, before memory", state: full, call: call{method: "PUT", body: "{}"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "length", state: usual, call: call{length: 300 << 20}, status: 413, text: "too large\n", closes: true, outcome: "/open too_large"},
+		{name: "length, one too many", state: usual, call: call{body: noise[:2049]}, status: 413, text: "too large\n", closes: true, outcome: "/open too_large"},
+		{name: "length, before memory", state: full, call: call{length: 300 << 20}, status: 413, text: "too large\n", closes: true, outcome: "/open too_large"},
+		{name: "length, before the sender", state: usual, call: call{path: "/callrail/post_call", length: 300 << 20}, status: 413, text: "too large\n", closes: true, outcome: "/callrail/{event} too_large"},
+		{name: "largest", state: usual, call: call{body: noise[:2048]}, status: 200, reached: []string{noise[:2048]}, outcome: "/open accepted"},
+		{name: "largest, length not announced", state: usual, call: call{body: noise[:2048], chunked: true}, status: 200, reached: []string{noise[:2048]}, outcome: "/open accepted"},
+		{name: "too large, length not announced", state: usual, call: call{body: noise[:2049], chunked: true}, status: 413, text: "too large\n", outcome: "/open too_large"},
+		{name: "too large, before the sender", state: usual, call: call{path: "/callrail/post_call", body: noise, chunked: true}, status: 413, text: "too large\n", outcome: "/callrail/{event} too_large"},
+		{name: "memory", state: full, call: call{body: "{}"}, status: 503, text: "busy, send it again\n", expects: again, outcome: "/open no_memory"},
+		{name: "memory, before the sender", state: full, call: call{path: "/callrail/post_call", body: "{}"}, status: 503, text: "busy, send it again\n", expects: again, outcome: "/callrail/{event} no_memory"},
+		{name: "memory, none for the body to grow", state: roomFor(600), call: call{body: noise[:2048]}, status: 503, text: "busy, send it again\n", expects: again, outcome: "/open no_memory"},
+		{name: "memory, none to inflate", state: roomFor(600), call: call{body: gzipped, headers: []string{"Content-Encoding: gzip"}}, status: 503, text: "busy, send it again\n", expects: again, outcome: "/open no_memory"},
+		{name: "memory, just enough", state: roomFor(2), call: call{body: "{}"}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "unverified", state: usual, call: call{path: "/callrail/post_call", body: "{}"}, status: 401, text: "not verified\n", outcome: "/callrail/{event} unverified"},
+		{name: "unverified, another body", state: usual, call: call{path: "/callrail/post_call", body: "{ }", headers: []string{signed}}, status: 401, text: "not verified\n", outcome: "/callrail/{event} unverified"},
+		{name: "unverified, before the coding", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{"Content-Encoding: br"}}, status: 401, text: "not verified\n", outcome: "/callrail/{event} unverified"},
+		{name: "unverified, before inflating", state: usual, call: call{path: "/callrail/post_call", body: bomb, headers: []string{"Content-Encoding: gzip"}}, status: 401, text: "not verified\n", outcome: "/callrail/{event} unverified"},
+		{name: "unverified, basic", state: usual, call: call{path: "/basic", body: "{}"}, status: 401, text: "not verified\n", expects: challenge, outcome: "/basic unverified"},
+		{name: "unverified, path token", state: usual, call: call{path: "/movement/token", body: "{}"}, status: 401, text: "not verified\n", outcome: "/movement/{token} unverified"},
+		{name: "verified", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{signed}}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},
+		{name: "verified, length not announced", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{signed}, chunked: true}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},
+		{name: "verified, legacy query", state: usual, call: call{path: "/callrail/post_call?callernum=%2B15550100", body: "{}", headers: []string{signed}}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},
+		{name: "verified, basic", state: usual, call: call{path: "/basic", body: "{}", headers: []string{"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("ada:lovelace"))}}, status: 200, reached: []string{"{}"}, outcome: "/basic accepted"},
+		{name: "verified, path token", state: usual, call: call{path: "/movement/tok%2Fen", body: "{}"}, status: 200, reached: []string{"{}"}, outcome: "/movement/{token} accepted"},
+		{name: "coding", state: usual, call: call{body: "{}", headers: []string{"Content-Encoding: br"}}, status: 415, text: "expected gzip, deflate or no coding\n", outcome: "/open coding"},
+		{name: "coding, two", state: usual, call: call{body: gzipped, headers: []string{"Content-Encoding: gzip, gzip"}}, status: 415, text: "expected gzip, deflate or no coding\n", outcome: "/open coding"},
+		{name: "coding, two headers", state: usual, call: call{body: gzipped, headers: []string{"Content-Encoding: gzip", "Content-Encoding: identity"}}, status: 415, text: "expected gzip, deflate or no coding\n", outcome: "/open coding"},
+		{name: "coding, identity", state: usual, call: call{body: "{}", headers: []string{"Content-Encoding: Identity"}}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "coding, gzip", state: usual, call: call{body: gzipped, headers: []string{"Content-Encoding: GZIP"}}, status: 200, reached: []string{`{"a":1}`}, outcome: "/open accepted"},
+		{name: "coding, x-gzip", state: usual, call: call{body: gzipped, headers: []string{"Content-Encoding: x-gzip"}}, status: 200, reached: []string{`{"a":1}`}, outcome: "/open accepted"},
+		{name: "coding, gzip, length not announced", state: usual, call: call{body: gzipped, headers: []string{"Content-Encoding: gzip"}, chunked: true}, status: 200, reached: []string{`{"a":1}`}, outcome: "/open accepted"},
+		{name: "coding, gzip, signed as sent", state: usual, call: call{path: "/callrail/post_call", body: gzipped, headers: []string{"Content-Encoding: gzip", sign(gzipped)}}, status: 200, reached: []string{`{"a":1}`}, outcome: "/callrail/{event} accepted"},
+		{name: "coding, gzip, signed before", state: usual, call: call{path: "/callrail/post_call", body: gzipped, headers: []string{"Content-Encoding: gzip", sign(`{"a":1}`)}}, status: 401, text: "not verified\n", outcome: "/callrail/{event} unverified"},
+		{name: "coding, deflate", state: usual, call: call{body: zlibbed, headers: []string{"Content-Encoding: deflate"}}, status: 200, reached: []string{`{"a":1}`}, outcome: "/open accepted"},
+		{name: "coding, deflate without its header", state: usual, call: call{body: deflated, headers: []string{"Content-Encoding: deflate"}}, status: 200, reached: []string{`{"a":1}`}, outcome: "/open accepted"},
+		{name: "coding, corrupt", state: usual, call: call{path: "/callrail/post_call", body: corrupt, headers: []string{"Content-Encoding: gzip", sign(corrupt)}}, status: 200, reached: []string{corrupt}, outcome: "/callrail/{event} accepted"},
+		{name: "coding, cut off", state: usual, call: call{body: gzipped[:12], headers: []string{"Content-Encoding: gzip"}}, status: 200, reached: []string{gzipped[:12]}, outcome: "/open accepted"},
+		{name: "coding, none of what was said", state: usual, call: call{body: "{}", headers: []string{"Content-Encoding: gzip"}}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "coding, empty", state: usual, call: call{headers: []string{"Content-Encoding: gzip"}}, status: 200, reached: []string{""}, outcome: "/open accepted"},
+		{name: "inflated, largest", state: small, call: call{body: compressed(t, "gzip", zeros[:1000]), headers: []string{"Content-Encoding: gzip"}}, status: 200, reached: []string{zeros[:1000]}, outcome: "/open accepted"},
+		{name: "inflated, too large", state: small, call: call{body: compressed(t, "gzip", zeros[:1001]), headers: []string{"Content-Encoding: gzip"}}, status: 413, text: "too large\n", outcome: "/open too_large"},
+		{name: "inflated, largest of a small body", state: usual, call: call{body: just, headers: []string{"Content-Encoding: gzip"}}, status: 200, reached: []string{zeros[:smallInflated]}, outcome: "/open accepted"},
+		{name: "inflated, too many times", state: usual, call: call{body: over, headers: []string{"Content-Encoding: gzip"}}, status: 413, text: "too large\n", outcome: "/open too_large"},
+		{name: "inflated, bomb", state: usual, call: call{body: bomb, headers: []string{"Content-Encoding: gzip"}}, status: 413, text: "too large\n", outcome: "/open too_large"},
+
+		// Bodies that do not come whole.
+		{name: "incomplete", state: impatient, call: call{body: "{", length: 10}, status: 503, text: "not complete in time, send it again\n", expects: again, closes: true, outcome: "/open incomplete"},
+		{name: "incomplete, length not announced", state: impatient, call: call{raw: "POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"}, status: 503, text: "not complete in time, send it again\n", expects: again, closes: true, outcome: "/open incomplete"},
+		{name: "incomplete, unverified", state: impatient, call: call{path: "/callrail/post_call", body: "{", length: 10}, status: 503, text: "not complete in time, send it again\n", expects: again, closes: true, outcome: "/callrail/{event} incomplete"},
+		{name: "broken framing", state: usual, call: call{raw: "POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n{}\r\n"}, status: 400, text: "not complete\n", closes: true, outcome: "/open broken"},
+
+		// What tells of the process counts as no delivery.
+		{name: "alive", state: usual, call: call{method: "GET", path: "/healthz"}, status: 200, text: "alive\n"},
+		{name: "alive, draining", state: stopping, call: call{method: "GET", path: "/healthz"}, status: 200, text: "alive\n"},
+		{name: "alive, without memory", state: full, call: call{method: "GET", path: "/healthz"}, status: 200, text: "alive\n"},
+		{name: "alive, HEAD", state: usual, call: call{method: "HEAD", path: "/healthz"}, status: 200},
+		{name: "alive, an output hangs", state: hanging, call: call{method: "GET", path: "/healthz"}, status: 200, text: "alive\n"},
+		{name: "ready", state: usual, call: call{method: "GET", path: "/readyz"}, status: 200, text: "ready\n"},
+		{name: "ready, an output refuses", state: refusing, call: call{method: "GET", path: "/readyz"}, status: 200, text: "ready\n"},
+		{name: "not ready, draining", state: stopping, call: call{method: "GET", path: "/readyz"}, status: 503, text: "not ready\n"},
+		{name: "not ready, without memory", state: full, call: call{method: "GET", path: "/readyz"}, status: 503, text: "not ready\n"},
+		{name: "not ready, without memory for the largest body", state: roomFor(2047), call: call{method: "GET", path: "/readyz"}, status: 503, text: "not ready\n"},
+		{name: "ready, with memory for the largest body", state: roomFor(2048), call: call{method: "GET", path: "/readyz"}, status: 200, text: "ready\n"},
+
+		// Paths.
+		{name: "path, escaped letter", state: usual, call: call{path: "/%6fpen", body: "{}"}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "path, two slashes", state: usual, call: call{path: "//open", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, slash at the end", state: usual, call: call{path: "/open/", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, upwards", state: usual, call: call{path: "/callrail/../open", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, upwards and escaped", state: usual, call: call{path: "/callrail/%2e%2e/open", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, escaped slash", state: usual, call: call{path: "/callrail%2fpost_call", body: "{}", headers: []string{signed}}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, letter case", state: usual, call: call{path: "/Open", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, empty parameter", state: usual, call: call{path: "/callrail/", body: "{}", headers: []string{signed}}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, NUL", state: usual, call: call{path: "/open%00", body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, long", state: usual, call: call{path: "/" + strings.Repeat("a", 16<<10), body: "{}"}, status: 404, text: "no such path\n", outcome: "none not_found"},
+		{name: "path, of another host", state: usual, call: call{raw: "POST http://elsewhere/open HTTP/1.1\r\nHost: elsewhere\r\nContent-Length: 2\r\n\r\n{}"}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "HTTP/1.0", state: usual, call: call{raw: "POST /open HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}"}, status: 200, closes: true, reached: []string{"{}"}, outcome: "/open accepted"},
+	}
+	return rows
+}
+
+func randomText(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('!' + r.IntN(90))
+	}
+	return string(b)
+}
+
+func TestConformance(t *testing.T) {
+	authority := newAuthority(t)
+	for _, row := range conformance(t) {
+		if row.method == "" {
+			row.method = "POST"
+		}
+		if row.path == "" {
+			row.path = "/open"
+		}
+		t.Run("HTTP1/"+row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, limited(row.state.limits, ""), row.state.engine)
+			used := row.begin(s)
+			c := s.dial(t)
+			_, err := io.WriteString(c, row.call.text())
+			require.NoError(t, err)
+			r := bufio.NewReader(c)
+			res, err := http.ReadResponse(r, &http.Request{Method: row.method})
+			require.NoError(t, err)
+			row.check(t, res)
+			require.Equal(t, row.closes, res.Close, "closes the connection")
+			row.checkBehind(t, s, used)
+			if row.closes {
+				_, err = r.ReadByte()
+				require.Error(t, err)
+				return
+			}
+			// The connection is kept: it takes another request.
+			_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: door\r\n\r\n")
+			require.NoError(t, err)
+			res, err = http.ReadResponse(r, nil)
+			require.NoError(t, err)
+			require.Equal(t, 200, res.StatusCode)
+			row.checkBehind(t, s, used)
+		})
+		if row.raw != "" {
+			continue
+		}
+		t.Run("HTTP2/"+row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, limited(row.state.limits, authority.files(t).yaml), row.state.engine)
+			used := row.begin(s)
+			var body io.Reader = strings.NewReader(row.body)
+			if row.length > 0 {
+				// What is announced and not sent never comes.
+				r, w := io.Pipe()
+				defer func() { _ = w.Close() }()
+				body = struct {
+					io.Reader
+					io.Closer
+				}{io.MultiReader(body, r), r}
+			}
+			if row.chunked {
+				body = io.MultiReader(body)
+			}
+			req, err := http.NewRequestWithContext(t.Context(), row.method, "https://"+s.address.String()+row.path, body)
+			require.NoError(t, err)
+			if row.length > 0 {
+				req.ContentLength = row.length
+			}
+			for _, h := range row.headers {
+				name, value, _ := strings.Cut(h, ": ")
+				req.Header.Add(name, value)
+			}
+			res, err := client(t, &tls.Config{RootCAs: authority.pool}).Do(req)
+			require.NoError(t, err)
+			require.Equal(t, 2, res.ProtoMajor)
+			row.check(t, res)
+			row.checkBehind(t, s, used)
+		})
+	}
+}
+
+// begin brings a door in the state of the row, and returns how much memory is
+// used then.
+func (row *row) begin(s *stand) int64 {
+	if row.state.before != nil {
+		row.state.before(s)
+	}
+	return s.door.memory.used.Load()
+}
+
+func (row *row) check(t *testing.T, res *http.Response) {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, row.status, res.StatusCode, string(text))
+	require.Equal(t, row.text, string(text))
+	if row.text != "" {
+		require.Equal(t, "text/plain; charset=utf-8", res.Header.Get("Content-Type"))
+	}
+	for _, name := range ordinary {
+		res.Header.Del(name)
+	}
+	expected := http.Header{}
+	for name, value := range row.expects {
+		expected.Set(name, value)
+	}
+	require.Equal(t, expected, res.Header)
+}
+
+// checkBehind checks what is behind the door once the request is over.
+func (row *row) checkBehind(t *testing.T, s *stand, used int64) {
+	t.Helper()
+	require.Equal(t, row.reached, s.bodies())
+	expected := map[string]int64{}
+	if row.outcome != "" {
+		expected[row.outcome] = 1
+		eventually(t, func() bool { return len(s.metrics.all("webhook_deliveries")) > 0 })
+		route, _, _ := strings.Cut(row.outcome, " ")
+		require.Equal(t, map[string]int64{route: 1}, s.metrics.all("webhook_answer"))
+	}
+	require.Equal(t, expected, s.metrics.all("webhook_deliveries"))
+	if row.state.engine == holds && len(row.reached) > 0 {
+		require.Equal(t, used+int64(len(row.reached[0])), s.door.memory.used.Load())
+		return
+	}
+	require.Equal(t, used, s.door.memory.used.Load(), "memory held after the answer")
+	require.Zero(t, s.door.inFlight.Load())
+}
+
+// No answer is one that some vendors take for a reason to stop, or to slow down.
+func TestNoAnswerMisleadsVendors(t *testing.T) {
+	for o, a := range answers {
+		require.NotContains(t, []int{408, 410, 429, 502, 504}, a.status, o)
+		require.Regexp(t, regexp.MustCompile(`^[a-zA-Z, ]*$`), a.text, o)
+	}
+	for _, o := range []outcome{refused, timeout, untaken, draining, noMemory, incomplete} {
+		require.Equal(t, 503, answers[o].status, o)
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	for _, test := range []struct{ headers, first string }{
+		{"Content-Length: 5000\r\n", "HTTP/1.1 413 Request Entity Too Large\r\n"},
+		{"Content-Length: 2\r\n", "HTTP/1.1 100 Continue\r\n"},
+	} {
+		c := s.dial(t)
+		_, err := io.WriteString(c, "POST /open HTTP/1.1\r\nHost: door\r\nExpect: 100-continue\r\n"+test.headers+"\r\n")
+		require.NoError(t, err)
+		r := bufio.NewReader(c)
+		line, err := r.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, test.first, line)
+		if !strings.Contains(line, "100") {
+			continue
+		}
+		_, err = r.ReadString('\n')
+		require.NoError(t, err)
+		_, err = io.WriteString(c, "{}")
+		require.NoError(t, err)
+		res, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		require.Equal(t, 200, res.StatusCode)
+	}
+	require.Equal(t, []string{"{}"}, s.bodies())
+}
+
+// A sender that ends in the middle of a body gets 400 if it still listens, and
+// nothing of the body goes on.
+func TestSenderGoesAway(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	c := s.dial(t)
+	_, err := io.WriteString(c, "POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 10\r\n\r\n{")
+	require.NoError(t, err)
+	require.NoError(t, c.(*net.TCPConn).CloseWrite())
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, res.StatusCode)
+	require.True(t, res.Close)
+	gone := s.dial(t)
+	_, err = io.WriteString(gone, "POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 10\r\n\r\n{")
+	require.NoError(t, err)
+	require.NoError(t, gone.Close())
+	eventually(t, func() bool { return s.metrics.all("webhook_deliveries")["/open broken"] == 2 })
+	require.Empty(t, s.bodies())
+	require.Zero(t, s.door.memory.used.Load())
+}
+
+func post(t *testing.T, s *stand, path, body string, headers ...string) (status int, text string) {
+	t.Helper()
+	c := s.dial(t)
+	_, err := io.WriteString(c, call{method: "POST", path: path, headers: headers, body: body}.text())
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	b, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	return res.StatusCode, string(b)
+}
+
+// What the pipeline says after the answer is counted, and only then is the memory
+// free.
+func TestLateVerdict(t *testing.T) {
+	for verdict, err := range map[string]error{"accepted": nil, "refused": errInner} {
+		s := newStand(t, limited(limitsOfRows+", answer: 50ms", ""), holds)
+		status, _ := post(t, s, "/open", "{}")
+		require.Equal(t, 503, status)
+		require.EqualValues(t, 2, s.door.memory.used.Load())
+		require.Empty(t, s.metrics.all("webhook_late"))
+		s.one(t).settle(err)
+		require.Zero(t, s.door.memory.used.Load())
+		require.Equal(t, map[string]int64{"/open " + verdict: 1}, s.metrics.all("webhook_late"))
+		require.Equal(t, map[string]int64{"/open timeout": 1}, s.metrics.all("webhook_deliveries"))
+	}
+}
+
+// Of an inflated body only that is held which goes on.
+func TestMemoryOfInflatedBodies(t *testing.T) {
+	s := newStand(t, limited("body: 8KiB, inflated: 256KiB, in_flight: 4MiB, answer: 50ms", ""), holds)
+	text := randomText(4 << 10)
+	sent := compressed(t, "gzip", text)
+	require.Greater(t, len(sent), 3<<10)
+	status, _ := post(t, s, "/open", sent, "Content-Encoding: gzip")
+	require.Equal(t, 503, status)
+	require.Equal(t, text, s.one(t).body)
+	require.GreaterOrEqual(t, s.door.memory.used.Load(), int64(len(text)))
+	require.Less(t, s.door.memory.used.Load(), int64(len(text)+len(sent)))
+	s.one(t).settle(nil)
+	require.Zero(t, s.door.memory.used.Load())
+}
+
+// Whatever budget the configuration may hold, the largest body finds room in it,
+// however it comes.
+func TestLargestBodyFindsRoom(t *testing.T) {
+	noise := randomText(64 << 10)
+	for _, budget := range []int{64, 96, 128} {
+		limits := fmt.Sprintf("body: 64KiB, in_flight: %dKiB", budget)
+		s := newStand(t, limited(limits, ""), acks)
+		for _, c := range []call{
+			{body: noise},
+			{body: noise, chunked: true},
+		} {
+			c.method, c.path = "POST", "/open"
+			conn := s.dial(t)
+			_, err := io.WriteString(conn, c.text())
+			require.NoError(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.Equal(t, 200, res.StatusCode, "budget of %d KiB", budget)
+		}
+	}
+}
+
+// A delivery whose sender was told to send it again before the pipeline began with
+// it is never begun with.
+func TestWithdrawnIsNeverRead(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows+", answer: 50ms", ""), absent)
+	for range 3 {
+		status, _ := post(t, s, "/open", "withdrawn")
+		require.Equal(t, 503, status)
+	}
+	require.Equal(t, map[string]int64{"/open not_taken": 3}, s.metrics.all("webhook_deliveries"))
+	require.Zero(t, s.door.memory.used.Load())
+	ctx, cancel := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	reading.Go(func() { s.read(ctx, acks) })
+	var statuses []int
+	for range 10 {
+		status, _ := post(t, s, "/open", "read")
+		statuses = append(statuses, status)
+		if status == 200 {
+			break
+		}
+	}
+	require.Contains(t, statuses, 200)
+	cancel()
+	reading.Wait()
+	for _, body := range s.bodies() {
+		require.Equal(t, "read", body)
+	}
+}
+
+// Every answer is true: an answer of 200 is of a delivery that was acknowledged,
+// whatever the pipeline does and whenever it does it.
+func TestAnswersAreTrue(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows+", answer: 20ms", ""), absent)
+	ctx, cancel := context.WithCancel(t.Context())
+	var (
+		running sync.WaitGroup
+		mu      sync.Mutex
+		acked   = map[string]bool{}
+		nacked  = map[string]bool{}
+	)
+	running.Go(func() {
+		r := rand.New(rand.NewPCG(3, 4))
+		for {
+			batch, settle, err := s.ReadBatch(ctx)
+			if err != nil {
+				return
+			}
+			body, _ := batch[0].AsBytes()
+			wait, refuse := time.Duration(r.IntN(40))*time.Millisecond, r.IntN(3) == 0
+			running.Go(func() {
+				time.Sleep(wait)
+				mu.Lock()
+				if refuse {
+					nacked[string(body)] = true
+				} else {
+					acked[string(body)] = true
+				}
+				mu.Unlock()
+				if refuse {
+					_ = settle(ctx, errInner)
+				} else {
+					_ = settle(ctx, nil)
+				}
+			})
+		}
+	})
+	var senders sync.WaitGroup
+	for sender := range 8 {
+		senders.Go(func() {
+			hc := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+			defer hc.CloseIdleConnections()
+			for i := range 40 {
+				body := strconv.Itoa(sender) + "." + strconv.Itoa(i)
+				res, err := hc.Post("http://"+s.address.String()+"/open", "", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				text, _ := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				mu.Lock()
+				switch {
+				case res.StatusCode == 200 && !acked[body]:
+					t.Errorf("%s: answered 200, but not acknowledged", body)
+				case strings.HasPrefix(string(text), "not delivered,") && !nacked[body]:
+					t.Errorf("%s: answered that it was refused, but it was not", body)
+				case res.StatusCode != 200 && res.StatusCode != 503:
+					t.Errorf("%s: answered %d", body, res.StatusCode)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	senders.Wait()
+	cancel()
+	running.Wait()
+	require.Zero(t, s.door.memory.used.Load())
+	var sum int64
+	for outcome, n := range s.metrics.all("webhook_deliveries") {
+		t.Log(outcome, n)
+		sum += n
+	}
+	require.EqualValues(t, 320, sum)
+}
+
+// TestClose: those who wait when the input is closed get an answer, and none hangs.
+func TestClose(t *testing.T) {
+	for e, text := range map[engine]string{holds: "stopping, send it again\n", absent: "stopping, send it again\n"} {
+		s := newStand(t, limited(limitsOfRows+", answer: 60s", ""), e)
+		type got struct {
+			status int
+			text   string
+		}
+		answered := make(chan got, 1)
+		c := s.dial(t)
+		_, err := io.WriteString(c, call{method: "POST", path: "/open", body: "{}"}.text())
+		require.NoError(t, err)
+		go func() {
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				answered <- got{text: err.Error()}
+				return
+			}
+			b, _ := io.ReadAll(res.Body)
+			answered <- got{res.StatusCode, string(b)}
+		}()
+		if e == holds {
+			s.one(t)
+		} else {
+			eventually(t, func() bool { return s.door.inFlight.Load() == 1 })
+		}
+		s.end()
+		require.NoError(t, s.Close(t.Context()))
+		require.Equal(t, got{503, text}, <-answered)
+		require.Equal(t, map[string]int64{"/open draining": 1}, s.metrics.all("webhook_deliveries"))
+		_, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address.String())
+		require.Error(t, err, "it listens no more")
+	}
+}
+
+// Those in flight when reading ends get their true answer.
+func TestVerdictAfterReadingHasEnded(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows+", answer: 60s", ""), holds)
+	c := s.dial(t)
+	_, err := io.WriteString(c, call{method: "POST", path: "/open", body: "{}"}.text())
+	require.NoError(t, err)
+	h := s.one(t)
+	s.end()
+	<-s.door.unread
+	h.settle(nil)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+}
+
+func TestDrain(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	status, _ := post(t, s, "/open", "{}")
+	require.Equal(t, 200, status)
+	Drain()
+	status, text := post(t, s, "/open", "{}")
+	require.Equal(t, 503, status)
+	require.Equal(t, "stopping, send it again\n", text)
+	require.Len(t, s.bodies(), 1)
+}
+
+func TestDelivery(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	before := time.Now()
+	status, _ := post(t, s, "/callrail/post_call?webhook_vendor=x", "{}",
+		sign("{}"), "Content-Type: application/json; charset=utf-8", "X-Request-Id: 7", "X-Listed: a", "X-Listed: b", "X-Other: c", "Cookie: webhook_account=evil",
+		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	require.Equal(t, 200, status)
+	h := s.one(t)
+	require.WithinRange(t, h.ReceivedAt, before, time.Now())
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, h.ID)
+	require.Equal(t, "/callrail/{event}", h.Route)
+	require.Equal(t, 3, h.Secret)
+	require.Equal(t, "127.0.0.1", h.RemoteAddr)
+	require.Equal(t, "callrail", h.Vendor)
+	require.Equal(t, "main", h.Account)
+	require.Equal(t, "post_call", h.Event)
+	require.Equal(t, "application/json; charset=utf-8", h.ContentType)
+	require.Empty(t, h.ContentEncoding)
+	require.Equal(t, "{}", string(h.Body))
+	var headers []string
+	for _, header := range h.Headers {
+		headers = append(headers, header.Name+": "+header.Value)
+	}
+	require.Equal(t, []string{"X-Request-Id: 7", "X-Listed: a", "X-Listed: b"}, headers)
+	received, err := time.Parse(time.RFC3339Nano, h.metadata["webhook_received_at"])
+	require.NoError(t, err)
+	require.True(t, received.Equal(h.ReceivedAt))
+	delete(h.metadata, "webhook_received_at")
+	require.Equal(t, map[string]string{
+		"webhook_route": "/callrail/{event}", "webhook_vendor": "callrail", "webhook_event": "post_call", "webhook_account": "main",
+		"webhook_content_type": "application/json; charset=utf-8", "webhook_delivery_id": h.ID,
+		"webhook_header_x_request_id": "7", "webhook_header_x_listed": "b",
+	}, h.metadata)
+	require.False(t, trace.SpanContextFromContext(h.ctx).IsValid(), "a stranger's trace")
+	require.Equal(t, map[string]int64{"/callrail/{event} 3": 1}, s.metrics.all("webhook_verified"))
+	require.Equal(t, map[string]int64{"/callrail/{event}": 2}, s.metrics.all("webhook_received_bytes"))
+}
+
+func TestDeliveriesOfOtherRoutes(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	corrupt := "no gzip"
+	for _, c := range []call{
+		{path: "/supersend", body: "{}", headers: []string{"X-Webhook-Secret: s3cret"}},
+		{path: "/movement/tok%2Fen", body: "{}"},
+		{path: "/any/mobiniti", body: corrupt, headers: []string{"Content-Encoding: gzip"}},
+		{path: "/open", body: "{}"},
+	} {
+		status, _ := post(t, s, c.path, c.body, c.headers...)
+		require.Equal(t, 200, status)
+	}
+	got := s.handed()
+	require.Equal(t, "reply", got[0].Event)
+	require.Equal(t, "supersend", got[0].metadata["webhook_vendor"])
+	require.Equal(t, 1, got[0].Secret)
+	require.Equal(t, "/movement/{token}", got[1].metadata["webhook_route"])
+	require.Equal(t, "mobiniti", got[2].Vendor)
+	require.Zero(t, got[2].Secret)
+	require.Equal(t, "gzip", got[2].ContentEncoding)
+	require.Equal(t, "gzip", got[2].metadata["webhook_content_encoding"])
+	require.Equal(t, corrupt, got[2].body)
+	require.Len(t, got[3].metadata, 3, "route, id and time: %v", got[3].metadata)
+	ids := map[string]bool{}
+	for _, h := range got {
+		ids[h.ID] = true
+		for key, value := range h.metadata {
+			require.NotContains(t, value, "tok/en", key)
+			require.NotContains(t, value, "tok%2Fen", key)
+		}
+	}
+	require.Len(t, ids, len(got))
+}
+
+// Nothing that a request holds becomes metadata unless the route lists it.
+func TestNothingPretendsToBeOurs(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	var query, cookies, headers []string
+	for _, key := range []string{
+		metaRoute, metaVendor, metaEvent, metaAccount, metaContentType, metaContentEncoding, metaDeliveryID, metaReceivedAt,
+		metaHeader + "x_request_id", metaHeader + "x_listed", "decode_reason", "http_server_remote_ip",
+	} {
+		query = append(query, key+"=evil")
+		cookies = append(cookies, key+"=evil")
+		headers = append(headers, key+": evil", strings.ReplaceAll(key, "_", "-")+": evil")
+	}
+	headers = append(headers, "Cookie: "+strings.Join(cookies, "; "), "X-Forwarded-For: 6.6.6.6", "X-Real-Ip: 6.6.6.6", "Forwarded: for=6.6.6.6", "Vendor: evil", "Trailer: X-Listed", sign("evil=evil"))
+	status, _ := post(t, s, "/callrail/post_call?"+strings.Join(query, "&"), "evil=evil", append(headers, "Content-Type: application/x-www-form-urlencoded")...)
+	require.Equal(t, 200, status)
+	h := s.one(t)
+	for key, value := range h.metadata {
+		require.NotEqual(t, "evil", value, key)
+		require.NotContains(t, value, "6.6.6.6", key)
+	}
+	require.Equal(t, "127.0.0.1", h.RemoteAddr)
+	require.Empty(t, h.Headers)
+	require.Len(t, h.metadata, 7)
+	require.Equal(t, "evil=evil", h.body)
+}
+
+// TestMetrics: labels are of the configuration, whatever a stranger sends.
+func TestMetrics(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), holds)
+	for i := range 20 {
+		post(t, s, "/nowhere/"+strconv.Itoa(i), "{}")
+		post(t, s, "/movement/"+strconv.Itoa(i), "{}")
+		post(t, s, "/callrail/"+strconv.Itoa(i), "{}")
+	}
+	require.Equal(t, map[string]int64{"none not_found": 20, "/movement/{token} unverified": 20, "/callrail/{event} unverified": 20}, s.metrics.all("webhook_deliveries"))
+	require.Empty(t, s.metrics.all("webhook_verified"))
+	// Gauges are told of now and then.
+	c := s.dial(t)
+	_, err := io.WriteString(c, call{method: "POST", path: "/open", body: "12345"}.text())
+	require.NoError(t, err)
+	eventually(t, func() bool {
+		return s.metrics.all("webhook_in_flight")[""] == 1 && s.metrics.all("webhook_reserved_bytes")[""] == 5
+	})
+	s.one(t).settle(nil)
+	eventually(t, func() bool {
+		return s.metrics.all("webhook_in_flight")[""] == 0 && s.metrics.all("webhook_reserved_bytes")[""] == 0
+	})
+}
+
+// TestLogs: a line a minute for each route and outcome, and nothing of a request
+// in any.
+func TestLogs(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, "access_log: true\n"), nacks)
+	for range 50 {
+		post(t, s, "/movement/hush?phone=hush", "hush", "X-Hush: hush", "User-Agent: hush")
+		post(t, s, "/hush", "hush")
+	}
+	post(t, s, "/movement/tok%2Fen", "hush")
+	post(t, s, "/supersend", "hush", "X-Webhook-Secret: s3cret")
+	require.NotContains(t, s.logs.String(), "hush")
+	require.NotContains(t, s.logs.String(), "s3cret")
+	require.NotContains(t, s.logs.String(), "tok/en")
+	require.NotContains(t, s.logs.String(), "broker-7")
+	require.Equal(t, 4, strings.Count(s.logs.String(), "level=WARN"), s.logs.String())
+	require.Equal(t, 102, strings.Count(s.logs.String(), "Answered a request"))
+	// What came after the first is told of when its minute is over.
+	s.door.observe.flush(s.door, time.Now().Add(warnEvery))
+	require.Equal(t, 6, strings.Count(s.logs.String(), "level=WARN"))
+	require.Equal(t, 2, strings.Count(s.logs.String(), "requests=49"))
+}
+
+// A public address without verification is warned of, loopback is not.
+func TestWarnsOfPublicAddress(t *testing.T) {
+	for address, public := range map[string]bool{
+		"127.0.0.1:0": false, "localhost:0": false, "[::1]:0": false, "0.0.0.0:0": true, ":0": true, "[::]:0": true, "192.0.2.1:80": true, "example.com:80": true, "nonsense": true,
+	} {
+		require.Equal(t, public, !isLoopback(address), address)
+	}
+}
