@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -307,6 +308,7 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 	if err = errors.Join(p.err, err); err != nil {
 		return nil, fmt.Errorf(": %w", err)
 	}
+	r.verified = make([]atomic.Int64, len(texts)+1)
 	var secrets []secret
 	for i, text := range texts {
 		if strings.TrimSpace(text) != "" {

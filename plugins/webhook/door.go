@@ -33,6 +33,7 @@ type door struct {
 	memory   memory
 	inFlight atomic.Int64 // requests that are being answered
 	observe  *observer
+	nowhere  route // of requests that no route takes
 
 	pending  chan *transaction
 	draining atomic.Bool   // the process is about to stop: nothing more is taken in
@@ -45,6 +46,7 @@ func newDoor(c *config, o *observer) *door {
 		config:  c,
 		memory:  memory{limit: c.limits.inFlight},
 		observe: o,
+		nowhere: route{path: "none"},
 		pending: make(chan *transaction, 1024),
 		unread:  make(chan struct{}),
 		closed:  make(chan struct{}),
@@ -98,7 +100,7 @@ func (t *transaction) settle(_ context.Context, err error) error {
 type request struct {
 	*http.Request
 	begun time.Time
-	route *route // nil if no route has its path
+	route *route // nowhere until one has its path
 	held  share
 	bytes int // of the body as sent
 }
@@ -117,7 +119,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	req := &request{Request: r, begun: time.Now(), held: share{of: &d.memory}}
+	req := &request{Request: r, begun: time.Now(), route: &d.nowhere, held: share{of: &d.memory}}
 	d.inFlight.Add(1)
 	defer d.inFlight.Add(-1)
 	o := d.take(req)
@@ -137,7 +139,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Connection"] = []string{"close"}
 	}
 	answer(w, a.status, a.text)
-	d.observe.request(req, o, a.status)
+	d.observe.request(req, o)
 }
 
 // take does the work for a request, in this order: route, draining, method,
@@ -169,7 +171,9 @@ func (d *door) take(req *request) outcome {
 		req.held.releaseAll()
 		return unverified
 	}
-	d.observe.verified(req.route, position)
+	if position > 0 {
+		req.route.verified[position].Add(1)
+	}
 	del := &delivery.Delivery{
 		ReceivedAt:  time.Now(),
 		Route:       req.route.path,
@@ -216,7 +220,7 @@ func (d *door) take(req *request) outcome {
 func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	t := &transaction{message: service.MessageBatch{newMessage(del)}, held: req.held, verdict: make(chan error, 1)}
 	route := req.route // alone: a late verdict may come long after the request
-	t.late = func(err error) { d.observe.late(route, err) }
+	t.late = func(err error) { route.lates[verdict(err)].Add(1) }
 	patience := time.NewTimer(d.limits.answer)
 	defer patience.Stop()
 	// Nobody waits here while there is room, and a select costs more than all else.
@@ -319,40 +323,43 @@ func outcomeOf(err error) outcome {
 	return broken
 }
 
-// outcome is what became of a request: a label of metrics and logs.
-type outcome string
+// outcome is what became of a request.
+type outcome uint8
 
 const (
-	accepted   outcome = "accepted"   // the pipeline acknowledged
-	refused    outcome = "refused"    // the pipeline did not
-	timeout    outcome = "timeout"    // the pipeline took too long, and has the delivery
-	untaken    outcome = "not_taken"  // the pipeline took too long to begin: withdrawn
-	draining   outcome = "draining"   // the process stops
-	noMemory   outcome = "no_memory"  // too many bytes in flight
-	unverified outcome = "unverified" // by no live secret
-	notFound   outcome = "not_found"  // no route has the path
-	badMethod  outcome = "method"     // not POST
-	tooLarge   outcome = "too_large"  // as sent or inflated
-	badCoding  outcome = "coding"     // an unknown Content-Encoding
-	incomplete outcome = "incomplete" // not all of it came in time
-	broken     outcome = "broken"     // it ended, or was framed wrongly
+	accepted   outcome = iota // the pipeline acknowledged
+	refused                   // the pipeline did not
+	timeout                   // the pipeline took too long, and has the delivery
+	untaken                   // the pipeline took too long to begin: withdrawn
+	draining                  // the process stops
+	noMemory                  // too many bytes in flight
+	unverified                // by no live secret
+	notFound                  // no route has the path
+	badMethod                 // not POST
+	tooLarge                  // as sent or inflated
+	badCoding                 // an unknown Content-Encoding
+	incomplete                // not all of it came in time
+	broken                    // it ended, or was framed wrongly
+	outcomes                  // how many there are
 )
 
-var answers = map[outcome]struct {
+// answers are what senders are told, and how metrics and logs call it.
+var answers = [outcomes]struct {
+	label  string
 	status int
 	text   string
 }{
-	accepted:   {http.StatusOK, ""},
-	refused:    {http.StatusServiceUnavailable, "not delivered, send it again"},
-	timeout:    {http.StatusServiceUnavailable, "not delivered in time, send it again"},
-	untaken:    {http.StatusServiceUnavailable, "not delivered in time, send it again"},
-	draining:   {http.StatusServiceUnavailable, "stopping, send it again"},
-	noMemory:   {http.StatusServiceUnavailable, "busy, send it again"},
-	unverified: {http.StatusUnauthorized, "not verified"},
-	notFound:   {http.StatusNotFound, "no such path"},
-	badMethod:  {http.StatusMethodNotAllowed, "expected POST"},
-	tooLarge:   {http.StatusRequestEntityTooLarge, "too large"},
-	badCoding:  {http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
-	incomplete: {http.StatusServiceUnavailable, "not complete in time, send it again"},
-	broken:     {http.StatusBadRequest, "not complete"},
+	accepted:   {"accepted", http.StatusOK, ""},
+	refused:    {"refused", http.StatusServiceUnavailable, "not delivered, send it again"},
+	timeout:    {"timeout", http.StatusServiceUnavailable, "not delivered in time, send it again"},
+	untaken:    {"not_taken", http.StatusServiceUnavailable, "not delivered in time, send it again"},
+	draining:   {"draining", http.StatusServiceUnavailable, "stopping, send it again"},
+	noMemory:   {"no_memory", http.StatusServiceUnavailable, "busy, send it again"},
+	unverified: {"unverified", http.StatusUnauthorized, "not verified"},
+	notFound:   {"not_found", http.StatusNotFound, "no such path"},
+	badMethod:  {"method", http.StatusMethodNotAllowed, "expected POST"},
+	tooLarge:   {"too_large", http.StatusRequestEntityTooLarge, "too large"},
+	badCoding:  {"coding", http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
+	incomplete: {"incomplete", http.StatusServiceUnavailable, "not complete in time, send it again"},
+	broken:     {"broken", http.StatusBadRequest, "not complete"},
 }

@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -23,9 +25,6 @@ type observer struct {
 	warnings map[warning]*repeated
 }
 
-// unrouted is the label of requests that no route takes.
-const unrouted = "none"
-
 func newObserver(mgr *service.Resources, accessLog bool) *observer {
 	m := mgr.Metrics()
 	return &observer{
@@ -42,34 +41,29 @@ func newObserver(mgr *service.Resources, accessLog bool) *observer {
 	}
 }
 
-func (o *observer) verified(r *route, position int) {
-	if position > 0 {
-		o.secrets.Incr(1, r.path, strconv.Itoa(position))
-	}
-}
-
-// late counts a verdict that came after the answer.
-func (o *observer) late(r *route, err error) {
-	o.lates.Incr(1, r.path, string(verdict(err)))
+// counts are what a route has counted since the engine's metrics were told: to
+// count with them takes, with their labels, as long as to read a request's header.
+type counts struct {
+	outcomes [outcomes]atomic.Int64
+	lates    [outcomes]atomic.Int64
+	verified []atomic.Int64 // by position of the secret, the first of which is 1
+	bytes    atomic.Int64
 }
 
 // request counts a request that was answered.
-func (o *observer) request(req *request, out outcome, status int) {
-	route, took := unrouted, time.Since(req.begun)
-	if req.route != nil {
-		route = req.route.path
-	}
-	o.deliveries.Incr(1, route, string(out))
-	o.received.Incr(int64(req.bytes), route)
-	o.seconds.Timing(took.Nanoseconds(), route)
+func (o *observer) request(req *request, out outcome) {
+	took := time.Since(req.begun)
+	req.route.outcomes[out].Add(1)
+	req.route.bytes.Add(int64(req.bytes))
+	o.seconds.Timing(took.Nanoseconds(), req.route.path)
 	if o.accessLog {
 		o.log.With(
-			"route", route, "status", status, "outcome", string(out),
+			"route", req.route.path, "status", answers[out].status, "outcome", answers[out].label,
 			"bytes", req.bytes, "seconds", took.Seconds(), "remote", host(req.RemoteAddr),
 		).Info("Answered a request")
 	}
 	if out != accepted {
-		o.warn(warning{route, out})
+		o.warn(warning{req.route.path, out})
 	}
 }
 
@@ -100,12 +94,21 @@ func (o *observer) warn(w warning) {
 	o.tell(w, r, time.Now())
 }
 
-// flush sets the gauges, and logs what has waited for its minute. It is called
-// every now and then: to set a gauge at each request would cost it more than to
-// count, and the last warnings would never be told of.
+// flush tells the engine's metrics of what the door has counted, and logs what has
+// waited for its minute. It is called every now and then.
 func (o *observer) flush(d *door, now time.Time) {
 	o.inFlight.Set(d.inFlight.Load())
 	o.reserved.Set(d.memory.used.Load())
+	for _, r := range slices.Concat(d.routes, []*route{&d.nowhere}) {
+		for out := range outcomes {
+			hand(o.deliveries, &r.outcomes[out], r.path, answers[out].label)
+			hand(o.lates, &r.lates[out], r.path, answers[out].label)
+		}
+		for i := range r.verified {
+			hand(o.secrets, &r.verified[i], r.path, strconv.Itoa(i))
+		}
+		hand(o.received, &r.bytes, r.path)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for w, r := range o.warnings {
@@ -113,11 +116,18 @@ func (o *observer) flush(d *door, now time.Time) {
 	}
 }
 
+// hand hands what was counted over.
+func hand(to *service.MetricCounter, counted *atomic.Int64, labels ...string) {
+	if n := counted.Swap(0); n > 0 {
+		to.Incr(n, labels...)
+	}
+}
+
 func (o *observer) tell(w warning, r *repeated, now time.Time) {
 	if r.times == 0 || now.Sub(r.last) < warnEvery {
 		return
 	}
-	o.log.With("route", w.route, "outcome", string(w.outcome), "status", answers[w.outcome].status, "requests", r.times).
+	o.log.With("route", w.route, "outcome", answers[w.outcome].label, "status", answers[w.outcome].status, "requests", r.times).
 		Warn("Requests were not accepted")
 	r.last, r.times = now, 0
 }

@@ -21,6 +21,8 @@ type route struct {
 	headers []string
 	verify  verifier
 	public  bool // nobody is verified
+
+	counts
 }
 
 // The parameters that a path may have.

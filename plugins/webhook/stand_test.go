@@ -102,6 +102,7 @@ func newStand(t *testing.T, yaml string, e engine) *stand {
 	require.NoError(t, err)
 	s.input, err = newInput(conf, resources)
 	require.NoError(t, err)
+	s.metrics.flush = func() { s.door.observe.flush(s.door, time.Now()) }
 	background := context.WithoutCancel(t.Context())
 	require.NoError(t, s.Connect(background))
 	ctx, cancel := context.WithCancel(background)
@@ -200,6 +201,7 @@ func client(t *testing.T, config *tls.Config) *http.Client {
 
 // metrics is an exporter that remembers counters, by name and labels.
 type metrics struct {
+	flush  func() // what the door has counted
 	mu     sync.Mutex
 	counts map[string]int64
 }
@@ -249,6 +251,7 @@ func (m *metrics) Close(context.Context) error { return nil }
 
 // all returns what was counted under a name: labels and count.
 func (m *metrics) all(name string) map[string]int64 {
+	m.flush()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := map[string]int64{}
