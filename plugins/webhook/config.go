@@ -166,7 +166,7 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 
 A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it.
 
-The delivery travels to the decoders out of reach of requests, processors and metadata. For other uses its message has the metadata ` + "`webhook_route`, `webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding`, `webhook_delivery_id` and `webhook_received_at`" + `, where there is a value, and the headers that the route lists.
+The delivery travels to the decoders out of reach of requests, processors and metadata. For other uses its message has the metadata ` + "`webhook_route`, `webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding` and `webhook_delivery_id`" + `, where there is a value, and the headers that the route lists.
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops or has no memory for another body.
 

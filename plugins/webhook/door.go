@@ -57,9 +57,9 @@ func newDoor(c *config, o *observer) *door {
 type transaction struct {
 	message service.MessageBatch
 	held    share
-	verdict chan error // what the pipeline said, while the sender waits
+	route   *route
 	state   atomic.Int32
-	late    func(error)
+	outcome chan outcome // what the sender is told, unless the process stops first
 }
 
 // A transaction waits until the pipeline takes it or the sender's patience ends.
@@ -85,15 +85,33 @@ func (t *transaction) withdraw() bool {
 	return true
 }
 
+// giveUp reports whether the pipeline has begun with it and not said its verdict,
+// which then comes too late.
+func (t *transaction) giveUp() bool { return t.state.CompareAndSwap(taken, answered) }
+
 // settle takes the verdict of the pipeline: the engine's AckFunc.
 func (t *transaction) settle(_ context.Context, err error) error {
 	t.held.releaseAll()
+	verdict := accepted
+	if err != nil {
+		verdict = refused
+	}
 	if t.state.CompareAndSwap(taken, settled) {
-		t.verdict <- err
+		t.outcome <- verdict
 	} else {
-		t.late(err)
+		t.route.lates[verdict].Add(1)
 	}
 	return nil
+}
+
+// expire ends the sender's patience.
+func (t *transaction) expire() {
+	switch {
+	case t.withdraw():
+		t.outcome <- untaken
+	case t.giveUp():
+		t.outcome <- timeout
+	}
 }
 
 // request is one that is being answered.
@@ -216,61 +234,45 @@ func (d *door) take(req *request) outcome {
 	return d.hand(req, del)
 }
 
-// hand gives the delivery to the pipeline and waits for its verdict.
+// hand gives the delivery to the pipeline and waits for its verdict. A select costs
+// more than all else here, so there is one on the usual way, of two channels.
 func (d *door) hand(req *request, del *delivery.Delivery) outcome {
-	t := &transaction{message: service.MessageBatch{newMessage(del)}, held: req.held, verdict: make(chan error, 1)}
-	route := req.route // alone: a late verdict may come long after the request
-	t.late = func(err error) { route.lates[verdict(err)].Add(1) }
-	patience := time.NewTimer(d.limits.answer)
+	t := &transaction{
+		message: service.MessageBatch{newMessage(del)},
+		held:    req.held,
+		route:   req.route,
+		outcome: make(chan outcome, 1),
+	}
+	patience := time.AfterFunc(d.limits.answer, t.expire)
 	defer patience.Stop()
-	// Nobody waits here while there is room, and a select costs more than all else.
 	select {
 	case d.pending <- t:
 	default:
 		select {
 		case d.pending <- t:
-		case <-patience.C:
-			t.withdraw()
-			return untaken
+		case o := <-t.outcome:
+			return o
 		case <-d.unread:
-			t.withdraw()
-			return draining
 		}
 	}
-	unread, overdue := d.unread, timeout
-	for {
-		select {
-		case err := <-t.verdict:
-			return verdict(err)
-		case <-unread:
-			if t.withdraw() {
-				return draining
-			}
-			unread = nil // it is on its way: the verdict comes
-			continue
-		case <-patience.C:
-		case <-d.closed:
-			overdue = draining
-		}
-		break
+	select {
+	case o := <-t.outcome:
+		return o
+	case <-d.unread:
 	}
-	switch {
-	case t.withdraw():
-		if overdue == draining {
-			return draining
-		}
-		return untaken
-	case t.state.CompareAndSwap(taken, answered):
-		return overdue
+	if t.withdraw() {
+		return draining
 	}
-	return verdict(<-t.verdict) // it came just now
-}
-
-func verdict(err error) outcome {
-	if err != nil {
-		return refused
+	// It is on its way, and its verdict comes unless the output hangs.
+	select {
+	case o := <-t.outcome:
+		return o
+	case <-d.closed:
 	}
-	return accepted
+	if t.giveUp() {
+		return draining
+	}
+	return <-t.outcome // it came just now
 }
 
 // find sets the request's route.

@@ -35,7 +35,6 @@ const (
 	metaContentType     = "webhook_content_type"
 	metaContentEncoding = "webhook_content_encoding"
 	metaDeliveryID      = "webhook_delivery_id"
-	metaReceivedAt      = "webhook_received_at"
 	metaHeader          = "webhook_header_"
 )
 
@@ -53,7 +52,6 @@ func newMessage(d *delivery.Delivery) *service.Message {
 	set(metaContentType, d.ContentType)
 	set(metaContentEncoding, d.ContentEncoding)
 	set(metaDeliveryID, d.ID)
-	set(metaReceivedAt, d.ReceivedAt.UTC().Format(time.RFC3339Nano))
 	for _, h := range d.Headers {
 		set(metaHeader+strings.ReplaceAll(strings.ToLower(h.Name), "-", "_"), h.Value)
 	}
