@@ -94,7 +94,9 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	switch {
 	case secret == "":
 		if v.SecretEnv != "" {
-			fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv)
+			if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv); err != nil {
+				return err
+			}
 		}
 	case header != "":
 		req.Header.Set(header, secret)
@@ -110,7 +112,9 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	if err != nil {
 		return fmt.Errorf("reading answer: %w", err)
 	}
-	fmt.Fprintf(out, "%s\n%s", resp.Status, text)
+	if _, err := fmt.Fprintf(out, "%s\n%s", resp.Status, text); err != nil {
+		return err
+	}
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("sending to %s: expected an answer of 2xx, got %s", req.URL.Host, resp.Status)
 	}

@@ -375,7 +375,7 @@ func printable(s string) bool {
 		// Adding 1 sets the high bit of '~'+1, subtracting a space that of what is less.
 		const ones = 0x0101010101010101
 		x := binary.LittleEndian.Uint64([]byte(s[:8]))
-		if (x|x+ones|x-' '*ones)&(0x80*ones) != 0 {
+		if (x|(x+ones)|(x-' '*ones))&(0x80*ones) != 0 {
 			return false
 		}
 	}

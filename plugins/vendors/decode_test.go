@@ -189,3 +189,14 @@ func requirePanic(t *testing.T, contains string, do func()) {
 	}()
 	do()
 }
+
+// It looks at eight bytes at a time: every byte counts at every place.
+func TestPrintable(t *testing.T) {
+	for c := range 256 {
+		for at := range 11 {
+			text := []byte("hookswitch!")
+			text[at] = byte(c)
+			require.Equal(t, ' ' <= c && c <= '~', printable(string(text)), "%q", text)
+		}
+	}
+}

@@ -120,6 +120,7 @@ func run(rounds int, took time.Duration, only string) error {
 		return err
 	}
 	compared := slices.DeleteFunc(slices.Clone(servers), func(s server) bool { return !strings.Contains(s.name, only) })
+	out := log.New(os.Stdout, "", 0)
 	results := make([][]result, len(compared))
 	for round := range rounds {
 		for i, s := range compared {
@@ -127,33 +128,33 @@ func run(rounds int, took time.Duration, only string) error {
 			if err != nil {
 				return fmt.Errorf("measuring %s: %w", s.name, err)
 			}
-			fmt.Printf("round %d, %s: %.0f a second, %.4f CPU seconds for 1,000\n", round+1, s.name, r.rate, r.cpu)
+			out.Printf("round %d, %s: %.0f a second, %.4f CPU seconds for 1,000", round+1, s.name, r.rate, r.cpu)
 			results[i] = append(results[i], r)
 		}
 	}
-	report(compared, results)
+	report(out, compared, results)
 	return nil
 }
 
 type result struct{ rate, cpu float64 }
 
-func report(compared []server, results [][]result) {
-	fmt.Printf("\n%s, %d cores, medians of %d rounds\n\n", processor(), runtime.NumCPU(), len(results[0]))
-	header := "| | a second | CPU s for 1,000 |"
-	line := "|---|---|---|"
-	for _, s := range compared[:min(3, len(compared))] {
-		header += " rate / " + s.name + " |"
-		line += "---|"
+func report(out *log.Logger, compared []server, results [][]result) {
+	out.Printf("\n%s, %d cores, medians of %d rounds\n\n", processor(), runtime.NumCPU(), len(results[0]))
+	others := min(3, len(compared)) // that the others are put into ratio to
+	var header strings.Builder
+	for _, s := range compared[:others] {
+		fmt.Fprintf(&header, " rate / %s |", s.name)
 	}
-	fmt.Println(header + "\n" + line)
+	out.Printf("| | a second | CPU s for 1,000 |%s", header.String())
+	out.Printf("|%s", strings.Repeat("---|", 3+others))
 	for i, s := range compared {
-		row := fmt.Sprintf("| %s | %.0f | %.4f |", s.name,
-			median(results[i], func(n int) float64 { return results[i][n].rate }),
-			median(results[i], func(n int) float64 { return results[i][n].cpu }))
-		for j := range compared[:min(3, len(compared))] {
-			row += fmt.Sprintf(" %.2f |", median(results[i], func(n int) float64 { return results[i][n].rate / results[j][n].rate }))
+		var ratios strings.Builder
+		for j := range others {
+			fmt.Fprintf(&ratios, " %.2f |", median(results[i], func(n int) float64 { return results[i][n].rate / results[j][n].rate }))
 		}
-		fmt.Println(row)
+		out.Printf("| %s | %.0f | %.4f |%s", s.name,
+			median(results[i], func(n int) float64 { return results[i][n].rate }),
+			median(results[i], func(n int) float64 { return results[i][n].cpu }), ratios.String())
 	}
 }
 
