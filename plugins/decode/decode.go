@@ -272,7 +272,8 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		return nil, v.Name, err
 	}
 	for _, s := range j.schemas {
-		p.events.Incr(s.n, v.Name, s.of)
+		j.labels = [2]string{v.Name, s.of}
+		p.events.Incr(s.n, j.labels[:]...)
 	}
 	for _, i := range j.issues {
 		p.issues.Incr(i.n, v.Name, string(i.of))
@@ -293,6 +294,7 @@ type job struct {
 	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
+	labels  [2]string // of a counter, to allocate none
 }
 
 // encoded is what becomes a message of an event.
