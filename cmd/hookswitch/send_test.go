@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -80,13 +82,19 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// What is told to be tried with a sample has one.
+// What is told to be tried with a sample has one, which gives what the event is for.
 func TestEveryNativeEventHasASample(t *testing.T) {
 	for _, v := range vendors.All() {
-		for _, e := range v.Events {
-			body, err := v.Sample(e.Name)
-			require.NoError(t, err, "%s %s", v.Name, e.Name)
-			require.NotEmpty(t, body)
+		for _, native := range v.Events {
+			body, err := v.Sample(native.Name)
+			require.NoError(t, err, "%s %s", v.Name, native.Name)
+			d := &delivery.Delivery{Vendor: v.Name, Event: native.Name, Body: body}
+			document, err := v.Payload(d)
+			require.NoError(t, err)
+			require.NoError(t, v.Decode(d, document, 100, func(e *event.Event) error {
+				require.Equal(t, native.Types[0], e.Type, "%s %s", v.Name, native.Name)
+				return nil
+			}))
 		}
 	}
 }

@@ -14,11 +14,12 @@ import (
 const undeclared = "undeclared"
 
 // Sample returns the body of a sample of a native event: one that decodes without
-// an issue.
+// an issue, to the first of the event's types if there is such a one.
 func (v *Vendor) Sample(native string) ([]byte, error) {
 	if v.Samples == nil {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
 	}
+	var plain []byte
 	for _, folder := range []string{native, undeclared} {
 		declared := native
 		if folder == undeclared {
@@ -33,28 +34,40 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
 			}
-			if v.isPlain(native, declared, body) {
+			eventType, ok := v.plainType(native, declared, body)
+			if !ok {
+				continue
+			}
+			if e, known := v.Native(native); !known || eventType == e.Types[0] {
 				return body, nil
+			}
+			if plain == nil {
+				plain = body
 			}
 		}
 	}
-	return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there is none", v.Name, native)
+	if plain == nil {
+		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there is none", v.Name, native)
+	}
+	return plain, nil
 }
 
-// isPlain reports whether a body, declared so, gives events of that native event
-// and no issue.
-func (v *Vendor) isPlain(native, declared string, body []byte) bool {
+// plainType returns the type of the events that a body, declared so, gives, and
+// whether they are of that native event and without issues.
+func (v *Vendor) plainType(native, declared string, body []byte) (eventType string, ok bool) {
 	d := &delivery.Delivery{Vendor: v.Name, Event: declared, Body: body}
 	document, err := v.Payload(d)
 	defer document.Release()
 	if err != nil {
-		return false
+		return "", false
 	}
 	errNotPlain := errors.New("not plain")
-	return nil == v.Decode(d, document, 1<<20, func(e *event.Event) error {
+	err = v.Decode(d, document, 1<<20, func(e *event.Event) error {
 		if e.VendorEvent != native || len(e.Data.Issues) > 0 {
 			return errNotPlain
 		}
+		eventType = e.Type
 		return nil
 	})
+	return eventType, err == nil
 }

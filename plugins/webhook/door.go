@@ -193,11 +193,12 @@ func (d *door) take(req *request) outcome {
 		req.route.verified[position].Add(1)
 	}
 	del := &delivery.Delivery{
+		ID:          uuid.Must(uuid.NewV7()).String(), // it fails where there is no randomness, which Go does not survive
 		ReceivedAt:  time.Now(),
 		Route:       req.route.path,
 		Secret:      position,
 		RemoteAddr:  host(req.RemoteAddr),
-		Vendor:      req.route.vendor + args.vendor,
+		Vendor:      req.route.vendor + args.vendor, // the route or the path has it
 		Account:     req.route.account,
 		Event:       req.route.event + args.event,
 		ContentType: req.Header.Get("Content-Type"),
@@ -225,12 +226,6 @@ func (d *door) take(req *request) outcome {
 			del.Body = inflated
 		}
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		req.held.releaseAll()
-		return refused
-	}
-	del.ID = id.String()
 	return d.hand(req, del)
 }
 
