@@ -296,8 +296,11 @@ func TestWithdrawn(t *testing.T) {
 	for i, a := range postAll(t, h, newClient(t), "withdrawn", senders, 500)() {
 		require.Equal(t, answer{status: http.StatusServiceUnavailable, text: textLate, retryAfter: "5"}, a, i)
 	}
-	taken, withdrawn := counted(t, h, "timeout"), counted(t, h, "not_taken")
-	require.Equal(t, senders, taken+withdrawn)
+	var taken, withdrawn int
+	services.Eventually(t, func() bool {
+		taken, withdrawn = counted(t, h, "timeout"), counted(t, h, "not_taken")
+		return taken+withdrawn == senders
+	}, "%d are counted", senders)
 	require.NotZero(t, taken)
 	require.NotZero(t, withdrawn)
 	services.Eventually(t, func() bool { return h.Metric(t, "webhook_reserved_bytes") == float64(500*taken) }, "memory is reserved for what the pipeline has taken, and nothing else")
