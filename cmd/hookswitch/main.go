@@ -22,8 +22,8 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// The engine and its clients hold some 40 MB for good, which every collection
-		// looks through: half as many of them save a fifth of the CPU time of a
+		// The engine and its clients hold some 20 MB for good, which every collection
+		// looks through: half as many of them save up to a fifth of the CPU time of a
 		// delivery, for some 15 MB.
 		debug.SetGCPercent(200)
 	}

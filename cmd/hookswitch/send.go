@@ -33,7 +33,7 @@ The secret comes from the environment, from the variable of configs/edge.yaml:
 ` + secretVariables() + `
 Without it the delivery is posted unsigned. It fails unless the answer is 2xx.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendorNames(), ", ")},
+			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
 			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
 			&cli.StringFlag{Name: "header", Usage: "the header that the secret stands in, for vendors that do not sign"},
@@ -45,14 +45,6 @@ Without it the delivery is posted unsigned. It fails unless the answer is 2xx.`,
 			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"))
 		},
 	}
-}
-
-func vendorNames() []string {
-	var names []string
-	for _, v := range vendors.All() {
-		names = append(names, v.Name)
-	}
-	return names
 }
 
 func secretVariables() string {
@@ -68,7 +60,7 @@ func secretVariables() string {
 func send(ctx context.Context, out io.Writer, to, vendor, native, file, header string) error {
 	v, ok := vendors.Get(vendor)
 	if !ok {
-		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendorNames(), ", "), vendor)
+		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
 	}
 	read := func() ([]byte, error) { return v.Sample(native) }
 	if file != "" {

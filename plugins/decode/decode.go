@@ -28,18 +28,6 @@ const (
 	fieldMaxEventBytes = "max_event_bytes"
 )
 
-// accountLabel is what delivery.ValidAccount takes.
-const accountLabel = "1 to 64 of a to z, 0 to 9 and -"
-
-// The metadata that says of a message without a delivery in its context what the
-// door would have said.
-const (
-	metaVendor      = "webhook_vendor"
-	metaEvent       = "webhook_event"
-	metaAccount     = "webhook_account"
-	metaContentType = "webhook_content_type"
-)
-
 // The metadata of a message that cannot be decoded.
 const (
 	metaReason = "decode_reason"
@@ -63,7 +51,7 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 	fromEvent := service.NewInterpolatedStringField(fieldEvent).
 		Description("The native event of the delivery, as the vendor names it: " + nativeEvents(v) + ". It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
 		Example(v.Events[0].Name).
-		Default(fromMeta(metaEvent))
+		Default(fromMeta(delivery.MetaEvent))
 	if v.Closed {
 		var names []string
 		for _, e := range v.Events {
@@ -84,10 +72,7 @@ func literal(pattern, expected string) string {
 }
 
 func webhookSpec() *service.ConfigSpec {
-	var names []string
-	for _, v := range vendors.All() {
-		names = append(names, v.Name)
-	}
+	names := vendors.Names()
 	return spec().
 		Summary("Decodes webhooks of any vendor into unified events.").
 		Description(behaviour+"\n\nFor streams of several vendors, replays and consumers behind Kafka: the vendor is told by each message.").
@@ -95,10 +80,10 @@ func webhookSpec() *service.ConfigSpec {
 			service.NewInterpolatedStringField(fieldVendor).
 				Description("Who sent the delivery: one of `" + strings.Join(names, "`, `") + "`.").
 				LintRule(literal(`^(`+strings.Join(names, "|")+`)$`, "a vendor that is compiled in: "+strings.Join(names, ", "))).
-				Default(fromMeta(metaVendor)),
+				Default(fromMeta(delivery.MetaVendor)),
 			service.NewInterpolatedStringField(fieldEvent).
 				Description("The native event of the delivery, as the vendor names it. It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
-				Default(fromMeta(metaEvent)),
+				Default(fromMeta(delivery.MetaEvent)),
 		}, commonFields()...)...).
 		Example("Behind Kafka", "Deliveries that were written undecoded, with the metadata as headers.", fmt.Sprintf(example, "webhook_decode: {}"))
 }
@@ -131,13 +116,13 @@ output:
 func commonFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInterpolatedStringField(fieldAccount).
-			Description("Which account of the vendor the delivery is of: a label of your own, " + accountLabel + ". It stands in the source of events, so that two accounts never share ids.").
+			Description("Which account of the vendor the delivery is of: a label of your own, " + delivery.AccountLabel + ". It stands in the source of events, so that two accounts never share ids.").
 			Example("main").
-			LintRule(literal(`^[a-z0-9-]{0,64}$`, accountLabel)).
-			Default(fromMeta(metaAccount)),
+			LintRule(literal(delivery.AccountPattern, delivery.AccountLabel)).
+			Default(fromMeta(delivery.MetaAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
 			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
-			Default(fromMeta(metaContentType)).
+			Default(fromMeta(delivery.MetaContentType)).
 			Advanced(),
 		service.NewIntField(fieldMaxEvents).
 			Description("How many events a delivery may give. One that gives more is flagged as too_many_events.").
@@ -185,7 +170,7 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	}
 	var err error
 	if v == nil {
-		if p.vendorName, err = newField(conf, fieldVendor, metaVendor); err != nil {
+		if p.vendorName, err = newField(conf, fieldVendor, delivery.MetaVendor); err != nil {
 			return nil, err
 		}
 		if name := p.vendorName.text; name != nil {
@@ -194,16 +179,16 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 			}
 		}
 	}
-	if p.event, err = newField(conf, fieldEvent, metaEvent); err != nil {
+	if p.event, err = newField(conf, fieldEvent, delivery.MetaEvent); err != nil {
 		return nil, err
 	}
-	if p.account, err = newField(conf, fieldAccount, metaAccount); err != nil {
+	if p.account, err = newField(conf, fieldAccount, delivery.MetaAccount); err != nil {
 		return nil, err
 	}
 	if label := p.account.text; label != nil && *label != "" && !delivery.ValidAccount(*label) {
-		return nil, fmt.Errorf("reading field %s: expected "+accountLabel+", got %q", fieldAccount, *label)
+		return nil, fmt.Errorf("reading field %s: expected "+delivery.AccountLabel+", got %q", fieldAccount, *label)
 	}
-	if p.contentType, err = newField(conf, fieldContentType, metaContentType); err != nil {
+	if p.contentType, err = newField(conf, fieldContentType, delivery.MetaContentType); err != nil {
 		return nil, err
 	}
 	if p.maxEvents, err = conf.FieldInt(fieldMaxEvents); err != nil {
@@ -372,7 +357,7 @@ func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 		err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
 	}
 	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
-		err = errors.New("reading account: expected " + accountLabel)
+		err = errors.New("reading account: expected " + delivery.AccountLabel)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
 
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 
@@ -213,7 +214,7 @@ func TestConcurrently(t *testing.T) {
 			msg := service.NewMessage(body)
 			vendor, rest, _ := strings.Cut(strings.TrimPrefix(filepath.ToSlash(path), "../vendors/"), "/testdata/")
 			msg.MetaSetMut("webhook_vendor", vendor)
-			if event := filepath.Dir(rest); event != "undeclared" {
+			if event := filepath.Dir(rest); event != vendors.Undeclared {
 				msg.MetaSetMut("webhook_event", event)
 			}
 			var out service.MessageBatch

@@ -28,12 +28,28 @@ type Delivery struct {
 // Header is a header of the request, its name in canonical form.
 type Header struct{ Name, Value string }
 
-var account = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+// AccountLabel is what ValidAccount takes, in words; AccountPattern is the pattern
+// of a field that may also be empty.
+const (
+	AccountLabel   = "1 to 64 of a to z, 0 to 9 and -"
+	AccountPattern = `^[a-z0-9-]{0,64}$`
+)
+
+var account = regexp.MustCompile(AccountPattern)
 
 // ValidAccount reports whether a label may tell two accounts of one vendor apart.
 // It stands in the source of events, which tells occurrences apart, so it must
 // not be text that a sender chooses.
-func ValidAccount(label string) bool { return account.MatchString(label) }
+func ValidAccount(label string) bool { return label != "" && account.MatchString(label) }
+
+// The metadata of a delivery's message: what the door sets for configs, and what
+// the decoders read of a message that no door has made.
+const (
+	MetaVendor      = "webhook_vendor"
+	MetaEvent       = "webhook_event"
+	MetaAccount     = "webhook_account"
+	MetaContentType = "webhook_content_type"
+)
 
 type contextKey struct{}
 

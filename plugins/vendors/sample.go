@@ -10,8 +10,8 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/event"
 )
 
-// undeclared is the folder of samples whose route names no native event.
-const undeclared = "undeclared"
+// Undeclared is the folder of samples whose route names no native event.
+const Undeclared = "undeclared"
 
 // Sample returns the body of a sample of a native event: one that decodes without
 // an issue, to the first of the event's types if there is such a one.
@@ -20,9 +20,9 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
 	}
 	var plain []byte
-	for _, folder := range []string{native, undeclared} {
+	for _, folder := range []string{native, Undeclared} {
 		declared := native
-		if folder == undeclared {
+		if folder == Undeclared {
 			declared = "" // the payload tells
 		}
 		files, err := fs.Glob(v.Samples, path.Join("testdata", folder, "*.json"))

@@ -109,6 +109,15 @@ func mustHold(ok bool, format string, args ...any) {
 // All returns the vendors, sorted by name.
 func All() []*Vendor { return slices.Clone(registry) }
 
+// Names returns the names of the vendors, sorted.
+func Names() []string {
+	var names []string
+	for _, v := range registry {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
 // Get returns the vendor of that name.
 func Get(name string) (*Vendor, bool) {
 	i, ok := slices.BinarySearchFunc(registry, name, func(v *Vendor, name string) int { return strings.Compare(v.Name, name) })

@@ -74,11 +74,11 @@ func spec() *service.ConfigSpec {
 					Examples("/callrail/{event}", "/movement/{token}", "/supersend"),
 				service.NewStringField("vendor").
 					Description("Who sends, as the decoder is called. Empty for bodies that nothing here decodes, and where the path tells.").
-					LintRule(fmt.Sprintf(`root = if this != "" && !%s.contains(this) { [ "expected a vendor that is compiled in: %s, got " + this ] }`, list(names()), strings.Join(names(), ", "))).
+					LintRule(fmt.Sprintf(`root = if this != "" && !%s.contains(this) { [ "expected a vendor that is compiled in: %s, got " + this ] }`, list(vendors.Names()), strings.Join(vendors.Names(), ", "))).
 					Default(""),
 				service.NewStringField("account").
-					Description("Which account of the vendor sends: a label of your own, 1 to 64 of a to z, 0 to 9 and -.").
-					LintRule(`root = if !this.re_match("^[a-z0-9-]{0,64}$") { [ "expected 1 to 64 of a to z, 0 to 9 and -" ] }`).
+					Description("Which account of the vendor sends: a label of your own, "+delivery.AccountLabel+".").
+					LintRule(fmt.Sprintf(`root = if !this.re_match(%q) { [ "expected %s" ] }`, delivery.AccountPattern, delivery.AccountLabel)).
 					Default(""),
 				service.NewStringField("event").
 					Description("The native event that this route is for, as the vendor names it, where neither the path nor the payload tells.").
@@ -181,14 +181,6 @@ func durationField(name, d, text string) *service.ConfigField {
 	return service.NewDurationField(name).Description(text).Default(d)
 }
 
-func names() []string {
-	var names []string
-	for _, v := range vendors.All() {
-		names = append(names, v.Name)
-	}
-	return names
-}
-
 // list is a Bloblang array of strings.
 func list(texts []string) string {
 	b := []string{}
@@ -275,7 +267,7 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		return nil, fmt.Errorf("path: expected another one than %s, which tells of the process", r.path)
 	}
 	if _, known := vendors.Get(r.vendor); !known && r.vendor != "" {
-		return nil, fmt.Errorf("vendor: expected one that is compiled in: %s, got %q, for the route %s", strings.Join(names(), ", "), r.vendor, r.path)
+		return nil, fmt.Errorf("vendor: expected one that is compiled in: %s, got %q, for the route %s", strings.Join(vendors.Names(), ", "), r.vendor, r.path)
 	}
 	if r.vendor != "" && r.has(paramVendor) {
 		return nil, fmt.Errorf("vendor: expected none, as the path tells, for the route %s", r.path)
@@ -284,7 +276,7 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		return nil, fmt.Errorf("event: expected none, as the path tells, for the route %s", r.path)
 	}
 	if r.account != "" && !delivery.ValidAccount(r.account) {
-		return nil, fmt.Errorf("account: expected 1 to 64 of a to z, 0 to 9 and -, for the route %s", r.path)
+		return nil, fmt.Errorf("account: expected "+delivery.AccountLabel+", for the route %s", r.path)
 	}
 	if r.verify, err = parseVerify(conf.Namespace("verify"), r); err != nil {
 		return nil, fmt.Errorf("verify%w, for the route %s", err, r.path)

@@ -80,27 +80,32 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for waiting := true; waiting; {
-		select {
-		case l.slots <- struct{}{}:
-			waiting = false
-		default:
-			if !l.closeIdle() {
-				// All serve a request. Look again for one that has come to idle.
-				select {
-				case l.slots <- struct{}{}:
-					waiting = false
-				case <-time.After(10 * time.Millisecond):
-				}
-			}
-		}
-	}
+	l.waitForSlot()
 	c := &conn{Conn: inner, of: l}
 	c.idle.Store(time.Now().UnixNano())
 	l.mu.Lock()
 	l.open[c] = struct{}{}
 	l.mu.Unlock()
 	return c, nil
+}
+
+func (l *listener) waitForSlot() {
+	for {
+		select {
+		case l.slots <- struct{}{}:
+			return
+		default:
+		}
+		if l.closeIdle() {
+			continue
+		}
+		// All serve a request. Look again for one that has come to idle.
+		select {
+		case l.slots <- struct{}{}:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // closeIdle closes the connection that has idled longest, if one idles.

@@ -45,8 +45,8 @@ func newObserver(mgr *service.Resources, accessLog bool) *observer {
 // count with them takes, with their labels, as long as to read a request's header.
 type counts struct {
 	outcomes [outcomes]atomic.Int64
-	lates    [outcomes]atomic.Int64
-	verified []atomic.Int64 // by position of the secret, the first of which is 1
+	lates    [refused + 1]atomic.Int64 // verdicts after the answer: accepted or refused
+	verified []atomic.Int64            // by position of the secret, the first of which is 1
 	bytes    atomic.Int64
 }
 
@@ -101,13 +101,15 @@ func (o *observer) flush(d *door, now time.Time) {
 	o.reserved.Set(d.memory.used.Load())
 	for _, r := range slices.Concat(d.routes, []*route{&d.nowhere}) {
 		for out := range outcomes {
-			hand(o.deliveries, &r.outcomes[out], r.path, answers[out].label)
-			hand(o.lates, &r.lates[out], r.path, answers[out].label)
+			handOver(o.deliveries, &r.outcomes[out], r.path, answers[out].label)
+		}
+		for verdict := range r.lates {
+			handOver(o.lates, &r.lates[verdict], r.path, answers[verdict].label)
 		}
 		for i := range r.verified {
-			hand(o.secrets, &r.verified[i], r.path, strconv.Itoa(i))
+			handOver(o.secrets, &r.verified[i], r.path, strconv.Itoa(i))
 		}
-		hand(o.received, &r.bytes, r.path)
+		handOver(o.received, &r.bytes, r.path)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -116,8 +118,8 @@ func (o *observer) flush(d *door, now time.Time) {
 	}
 }
 
-// hand hands what was counted over.
-func hand(to *service.MetricCounter, counted *atomic.Int64, labels ...string) {
+// handOver tells a counter what was counted since the last time.
+func handOver(to *service.MetricCounter, counted *atomic.Int64, labels ...string) {
 	if n := counted.Swap(0); n > 0 {
 		to.Incr(n, labels...)
 	}

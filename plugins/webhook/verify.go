@@ -142,7 +142,7 @@ type basic struct {
 }
 
 func (v *basic) verify(r *http.Request, _ []byte, _ string) int {
-	if len(r.Header["Authorization"]) != 1 {
+	if _, ok := single(r, "Authorization"); !ok {
 		return 0
 	}
 	username, password, ok := r.BasicAuth()

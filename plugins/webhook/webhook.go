@@ -25,14 +25,10 @@ func Register() {
 	})
 }
 
-// The metadata of a delivery's message: what a config may use. Decoders read the
-// delivery itself.
+// The metadata that a config may use beside what package delivery names. Decoders
+// read the delivery itself.
 const (
 	metaRoute           = "webhook_route"
-	metaVendor          = "webhook_vendor"
-	metaEvent           = "webhook_event"
-	metaAccount         = "webhook_account"
-	metaContentType     = "webhook_content_type"
 	metaContentEncoding = "webhook_content_encoding"
 	metaDeliveryID      = "webhook_delivery_id"
 	metaHeader          = "webhook_header_"
@@ -46,10 +42,10 @@ func newMessage(d *delivery.Delivery) *service.Message {
 		}
 	}
 	set(metaRoute, d.Route)
-	set(metaVendor, d.Vendor)
-	set(metaEvent, d.Event)
-	set(metaAccount, d.Account)
-	set(metaContentType, d.ContentType)
+	set(delivery.MetaVendor, d.Vendor)
+	set(delivery.MetaEvent, d.Event)
+	set(delivery.MetaAccount, d.Account)
+	set(delivery.MetaContentType, d.ContentType)
 	set(metaContentEncoding, d.ContentEncoding)
 	set(metaDeliveryID, d.ID)
 	for _, h := range d.Headers {
@@ -60,8 +56,9 @@ func newMessage(d *delivery.Delivery) *service.Message {
 
 // input is the door as the engine sees it.
 type input struct {
-	door *door
-	log  *service.Logger
+	door         *door
+	log          *service.Logger
+	certificates *certificates // nil for plain HTTP
 
 	mu      sync.Mutex
 	server  *http.Server  // nil while it does not listen
@@ -79,7 +76,7 @@ func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error
 	}
 	in := &input{log: mgr.Logger(), door: newDoor(c, newObserver(mgr, c.accessLog))}
 	if c.tls.cert != "" {
-		if _, err := newCertificates(c.tls, in.log); err != nil {
+		if in.certificates, err = newCertificates(c.tls, in.log); err != nil {
 			return nil, err
 		}
 	}
@@ -104,15 +101,10 @@ func (in *input) Connect(ctx context.Context) error {
 	}
 	limited := limitConnections(inner, in.door.limits.connections)
 	var l net.Listener = limited
-	if in.door.tls.cert != "" {
-		certificates, err := newCertificates(in.door.tls, in.log)
-		if err != nil {
-			_ = inner.Close()
-			return err
-		}
+	if in.certificates != nil {
 		l = tls.NewListener(l, &tls.Config{
 			MinVersion:         tls.VersionTLS12,
-			GetConfigForClient: certificates.get,
+			GetConfigForClient: in.certificates.get,
 			NextProtos:         []string{"h2", "http/1.1"},
 		})
 	}

@@ -16,6 +16,7 @@ import (
 
 	_ "github.com/hookswitch/hookswitch/plugins"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 // idle is a stream that does nothing.
@@ -279,12 +280,12 @@ func TestAdminAddress(t *testing.T) {
 		})
 	})
 	t.Run("environment", func(t *testing.T) {
-		address := freeAddress(t)
+		address := services.FreeAddress(t)
 		start(t, []string{"HOOKSWITCH_ADMIN_ADDRESS=" + address}, "run", write(t, idle)).listens(t, address)
 		notReachable(t, address)
 	})
 	t.Run("config", func(t *testing.T) {
-		fromEnv, address := freeAddress(t), freeAddress(t)
+		fromEnv, address := services.FreeAddress(t), services.FreeAddress(t)
 		start(t, []string{"HOOKSWITCH_ADMIN_ADDRESS=" + fromEnv}, "run", write(t, idle+"http: { address: '"+address+"' }\n")).listens(t, address)
 		_, err := get("http://" + fromEnv + "/ping")
 		require.Error(t, err)
@@ -318,7 +319,7 @@ func TestStreamsAPI(t *testing.T) {
 		{"on request", []string{"--no-api=false"}, http.StatusOK},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := services.FreeAddress(t)
 			args := append([]string{"--log.level", "info", "streams"}, append(test.flags, write(t, idle))...)
 			s := start(t, []string{"HOOKSWITCH_ADMIN_ADDRESS=" + address}, args...)
 			s.listens(t, address)

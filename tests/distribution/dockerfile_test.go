@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 // dockerfile is its instructions, in their order.
@@ -130,7 +132,7 @@ func TestDockerfile(t *testing.T) {
 		health := command(t, check)
 		require.Equal(t, "/hookswitch", health[0])
 
-		deliveries, admin := freeAddress(t), freeAddress(t)
+		deliveries, admin := services.FreeAddress(t), services.FreeAddress(t)
 		t.Setenv("HOOKSWITCH_ADMIN_ADDRESS", admin)
 		_, stderr, err := run(t, health[1:]...)
 		require.Error(t, err, "nothing runs yet")

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 const root = "../.."
@@ -98,7 +100,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 func TestQuickstart(t *testing.T) {
 	address := "127.0.0.1:8080"
 	if l, err := net.Listen("tcp", address); err != nil {
-		address = freeAddress(t) // as a user would whose port is taken
+		address = services.FreeAddress(t) // as a user would whose port is taken
 	} else {
 		require.NoError(t, l.Close())
 	}
@@ -109,7 +111,7 @@ func TestQuickstart(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", start)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+freeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+deadLetters)
+	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+deadLetters)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -173,14 +175,6 @@ func unstamped(t *testing.T, event string) string {
 	line := strings.Join(strings.Fields(event), "")
 	require.Len(t, stamp.FindAllString(line, -1), 2, line)
 	return stamp.ReplaceAllString(line, `"$1":""`)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestAddVendor adds a vendor to a copy of the project as the README says, and

@@ -13,10 +13,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-// undeclared is the folder of samples whose route names no native event.
-const undeclared = "undeclared"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
 
 // contentTypes are what a sample's ending says of it.
 var contentTypes = map[string]string{
@@ -43,7 +42,7 @@ func At(t testing.TB, path string) Sample {
 		Event:       filepath.Base(folder),
 		ContentType: contentType,
 	}
-	if s.Event == undeclared {
+	if s.Event == vendors.Undeclared {
 		s.Event = ""
 	}
 	var err error

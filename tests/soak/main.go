@@ -211,7 +211,7 @@ func read(secretOf func(*vendors.Vendor) string) (all []*sample, err error) {
 		err := filepath.WalkDir(filepath.Join("plugins", "vendors", v.Name, "testdata"), func(path string, d fs.DirEntry, err error) error {
 			contentType, ok := contentTypes[filepath.Ext(path)]
 			event := filepath.Base(filepath.Dir(path))
-			if err != nil || d.IsDir() || !ok || event == "undeclared" && strings.Contains(route.path, "{event}") {
+			if err != nil || d.IsDir() || !ok || event == vendors.Undeclared && strings.Contains(route.path, "{event}") {
 				return err
 			}
 			s := &sample{vendor: v, secret: secretOf(v), event: event, contentType: contentType}
