@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -123,41 +124,65 @@ type request struct {
 	bytes int // of the body as sent
 }
 
-// ServeHTTP answers one request.
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// reply is what a request is answered.
+type reply struct {
+	status      int
+	name, value string // of a header that only some answers have; "" for none
+	text        string // fixed; "" for none
+	last        bool   // of the connection
+}
+
+// contentType is that of all texts.
+const contentType = "text/plain; charset=utf-8"
+
+// answer does all that a request asks for, and returns its answer.
+func (d *door) answer(r *http.Request) reply {
 	switch r.URL.Path {
 	case healthPath:
-		answer(w, http.StatusOK, "alive")
-		return
+		return reply{status: http.StatusOK, text: "alive"}
 	case readyPath:
 		if d.draining.Load() || d.memory.exhausted(d.limits.body) {
-			answer(w, http.StatusServiceUnavailable, "not ready")
-		} else {
-			answer(w, http.StatusOK, "ready")
+			return reply{status: http.StatusServiceUnavailable, text: "not ready"}
 		}
-		return
+		return reply{status: http.StatusOK, text: "ready"}
 	}
 	req := &request{Request: r, begun: time.Now(), route: &d.nowhere, held: share{of: &d.memory}}
 	d.inFlight.Add(1)
 	defer d.inFlight.Add(-1)
 	o := d.take(req)
-	a := answers[o]
+	a := reply{status: answers[o].status, text: answers[o].text}
 	switch {
 	case a.status == http.StatusServiceUnavailable:
-		w.Header()["Retry-After"] = []string{retryAfter}
+		a.name, a.value = "Retry-After", retryAfter
 	case o == badMethod:
-		w.Header()["Allow"] = []string{http.MethodPost}
+		a.name, a.value = "Allow", http.MethodPost
 	case o == unverified:
 		if _, ok := req.route.verify.(*basic); ok {
-			w.Header()["Www-Authenticate"] = []string{`Basic realm="webhook"`}
+			a.name, a.value = "Www-Authenticate", `Basic realm="webhook"`
 		}
 	}
 	unread := o == tooLarge && req.ContentLength > d.limits.body // nobody waits for it
-	if o == incomplete || o == broken || unread || d.draining.Load() {
-		w.Header()["Connection"] = []string{"close"}
-	}
-	answer(w, a.status, a.text)
+	a.last = o == incomplete || o == broken || unread || d.draining.Load()
 	d.observe.request(req, o)
+	return a
+}
+
+// ServeHTTP implements http.Handler, for HTTP/2.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := d.answer(r)
+	h := w.Header()
+	if a.name != "" {
+		h[a.name] = []string{a.value}
+	}
+	if a.last {
+		h["Connection"] = []string{"close"}
+	}
+	if a.text != "" {
+		h["Content-Type"] = []string{contentType}
+		a.text += "\n"
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.text) // the sender may be gone: what it would have been told is counted
 }
 
 // take does the work for a request, in this order: route, draining, method,
@@ -291,18 +316,6 @@ func coding(r *http.Request) (string, bool) {
 func host(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	return host
-}
-
-// answer writes a fixed text.
-func answer(w http.ResponseWriter, status int, text string) {
-	if text != "" {
-		w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
-		text += "\n"
-	}
-	w.WriteHeader(status)
-	if text != "" {
-		_, _ = w.Write([]byte(text)) // the sender may be gone: what it would have been told is counted
-	}
 }
 
 // outcomeOf returns the outcome of a body that could not be taken in.

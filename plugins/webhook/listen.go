@@ -2,14 +2,15 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
-	"os"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,19 +18,38 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// newServer returns a server that bounds what a connection can take.
-func newServer(d *door, logger *service.Logger) *http.Server {
-	c := d.config
+// server serves the connections of a listener: HTTP/1.1 itself, HTTP/2 by net/http.
+type server struct {
+	door         *door
+	log          *service.Logger
+	listener     *listener
+	certificates *certificates // nil for plain HTTP
+	http2        *http.Server  // nil for plain HTTP
+	upgraded     *handover     // to http2
+
+	connections sync.WaitGroup // that are served here, and http2
+	closing     atomic.Bool
+}
+
+func newServer(d *door, l net.Listener, c *certificates, logger *service.Logger) *server {
+	s := &server{door: d, log: logger, listener: limitConnections(l, d.limits.connections), certificates: c}
+	if c != nil {
+		s.upgraded = &handover{address: l.Addr(), connections: make(chan net.Conn), closed: make(chan struct{})}
+		s.http2 = newHTTP2(d, logger)
+	}
+	return s
+}
+
+// newHTTP2 returns a server that bounds what a connection can take.
+func newHTTP2(d *door, logger *service.Logger) *http.Server {
 	return &http.Server{
 		Handler:           d,
-		ReadTimeout:       c.limits.read,
-		ReadHeaderTimeout: c.limits.read,
-		// A sender that does not read its answer: all answers are smaller than the
-		// buffers of a socket, so this ends those that send on without reading.
-		WriteTimeout:   c.limits.read + c.limits.answer + 10*time.Second,
-		IdleTimeout:    c.limits.idle,
-		MaxHeaderBytes: int(c.limits.header),
-		ConnState:      noteState,
+		ReadTimeout:       d.limits.read,
+		ReadHeaderTimeout: d.limits.read,
+		WriteTimeout:      d.limits.read + d.limits.answer + writing,
+		IdleTimeout:       d.limits.idle,
+		MaxHeaderBytes:    int(d.limits.header),
+		ConnState:         noteState,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
 			// What is received and not yet read is in no budget: keep it to the least.
@@ -40,15 +60,140 @@ func newServer(d *door, logger *service.Logger) *http.Server {
 	}
 }
 
-// panics logs, of what the server has to say, that the door panicked. The rest is
-// of strangers' connections, who could fill the log at will.
+// panics logs, of what net/http has to say, that the door panicked. The rest is of
+// strangers' connections, who could fill the log at will.
 type panics struct{ log *service.Logger }
 
 func (p panics) Write(line []byte) (int, error) {
-	if bytes.HasPrefix(line, []byte("http: panic")) {
+	if bytes.HasPrefix(line, []byte("http: panic")) || bytes.HasPrefix(line, []byte("http2: panic")) {
 		p.log.Errorf("Answering a request: %s", line)
 	}
 	return len(line), nil
+}
+
+// serve takes connections in until the listener is closed, and returns why else it
+// has ended.
+func (s *server) serve() error {
+	if s.http2 != nil {
+		s.connections.Go(func() { _ = s.http2.Serve(s.upgraded) })
+	}
+	var wait time.Duration
+	for {
+		c, err := s.listener.Accept()
+		var temporary interface{ Temporary() bool }
+		switch {
+		case err == nil:
+			wait = 0
+			s.connections.Go(func() { s.connection(c.(*conn)) })
+		case s.closing.Load():
+			return nil
+		case errors.As(err, &temporary) && temporary.Temporary(): // such as that too many files are open
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			time.Sleep(wait)
+		default:
+			return err
+		}
+	}
+}
+
+// connection serves one connection.
+func (s *server) connection(c *conn) {
+	defer func() {
+		if err := recover(); err != nil {
+			s.log.Errorf("Answering a request: panic: %v\n%s", err, debug.Stack())
+		}
+		if !c.http2.Load() {
+			_ = c.Close()
+		}
+	}()
+	if s.certificates == nil {
+		s.serveHTTP1(c, c)
+		return
+	}
+	t := tls.Server(c, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: s.certificates.get,
+		NextProtos:         []string{"h2", "http/1.1"},
+	})
+	_ = c.SetDeadline(time.Now().Add(s.door.limits.read))
+	if t.Handshake() != nil {
+		return
+	}
+	_ = c.SetDeadline(time.Time{})
+	if t.ConnectionState().NegotiatedProtocol != "h2" {
+		s.serveHTTP1(t, c)
+		return
+	}
+	c.http2.Store(true)
+	if !s.upgraded.hand(t) {
+		c.http2.Store(false)
+	}
+}
+
+// shutdown ends all connections: those that idle at once, others when they have
+// their answer, or when the context ends.
+func (s *server) shutdown(ctx context.Context) {
+	s.closing.Store(true)
+	_ = s.listener.Close()
+	s.listener.expire()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.connections.Wait()
+	}()
+	if s.http2 != nil && s.http2.Shutdown(ctx) != nil {
+		_ = s.http2.Close()
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.close()
+		<-ended
+	}
+}
+
+// close ends all connections at once.
+func (s *server) close() {
+	s.closing.Store(true)
+	_ = s.listener.Close()
+	if s.http2 != nil {
+		_ = s.http2.Close()
+	}
+	s.listener.closeAll()
+}
+
+// handover is a listener whose connections have been accepted elsewhere.
+type handover struct {
+	address     net.Addr
+	connections chan net.Conn
+	closed      chan struct{}
+	once        sync.Once
+}
+
+// hand reports whether the connection has been taken.
+func (h *handover) hand(c net.Conn) bool {
+	select {
+	case h.connections <- c:
+		return true
+	case <-h.closed:
+		return false
+	}
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.connections:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Addr() net.Addr { return h.address }
+
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
 }
 
 // listener takes at most so many connections. Over it, the one that has idled
@@ -65,10 +210,10 @@ type listener struct {
 // conn is a connection that knows since when it idles.
 type conn struct {
 	net.Conn
-	of   *listener
-	idle atomic.Int64             // unix nanoseconds; 0 while it serves a request
-	tls  atomic.Pointer[tls.Conn] // over it, once it has served a request
-	once sync.Once
+	of    *listener
+	idle  atomic.Int64 // unix nanoseconds; 0 while it serves a request
+	http2 atomic.Bool  // net/http has it
+	once  sync.Once
 }
 
 func limitConnections(l net.Listener, most int) *listener {
@@ -132,9 +277,18 @@ func (l *listener) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		if t := c.tls.Load(); t == nil || t.ConnectionState().NegotiatedProtocol != "h2" {
+		if !c.http2.Load() {
 			_ = c.SetReadDeadline(time.Now())
 		}
+	}
+}
+
+func (l *listener) closeAll() {
+	l.mu.Lock()
+	open := slices.Collect(maps.Keys(l.open))
+	l.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
 	}
 }
 
@@ -151,110 +305,13 @@ func (c *conn) Close() error {
 	return err
 }
 
-// noteState is told by the server what its connections do.
+// noteState is told by net/http what its connections do.
 func noteState(nc net.Conn, state http.ConnState) {
-	t, over := nc.(*tls.Conn)
-	if over {
-		nc = t.NetConn()
-	}
-	c, ok := nc.(*conn)
-	if !ok {
-		return
-	}
+	c := nc.(*tls.Conn).NetConn().(*conn)
 	switch state {
 	case http.StateIdle:
 		c.idle.Store(time.Now().UnixNano())
 	case http.StateActive:
 		c.idle.Store(0)
-		if over {
-			c.tls.Store(t)
-		}
 	}
-}
-
-// certificates are the TLS configuration of files that may change.
-type certificates struct {
-	files tlsFiles
-	log   *service.Logger
-
-	mu     sync.Mutex
-	looked time.Time
-	read   [3]time.Time // when the files were changed that config is of
-	config *tls.Config
-}
-
-const lookEvery = time.Second
-
-func newCertificates(files tlsFiles, log *service.Logger) (*certificates, error) {
-	c := &certificates{files: files, log: log}
-	changed, err := c.changed()
-	if err != nil {
-		return nil, err
-	}
-	if c.config, err = c.load(); err != nil {
-		return nil, err
-	}
-	c.read, c.looked = changed, time.Now()
-	return c, nil
-}
-
-// get returns the configuration for a new connection. Files that have changed and
-// cannot be read leave the last one in force.
-func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Config, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.looked) < lookEvery {
-		return c.config, nil
-	}
-	c.looked = time.Now()
-	changed, err := c.changed()
-	if err == nil && changed == c.read {
-		return c.config, nil
-	}
-	config, err2 := c.load()
-	if err = errors.Join(err, err2); err != nil {
-		c.log.With("error", err.Error()).Error("Keeping the last TLS certificate: the files cannot be read")
-		return c.config, nil
-	}
-	c.config, c.read = config, changed
-	c.log.Info("Read a new TLS certificate")
-	return c.config, nil
-}
-
-func (c *certificates) changed() (times [3]time.Time, err error) {
-	for i, file := range []string{c.files.cert, c.files.key, c.files.clientCA} {
-		if file == "" {
-			continue
-		}
-		info, err := os.Stat(file)
-		if err != nil {
-			return times, fmt.Errorf("reading field tls: %w", err)
-		}
-		times[i] = info.ModTime()
-	}
-	return times, nil
-}
-
-func (c *certificates) load() (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(c.files.cert, c.files.key)
-	if err != nil {
-		return nil, fmt.Errorf("reading fields tls.cert_file and tls.key_file: %w", err)
-	}
-	config := &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-		NextProtos:   []string{"h2", "http/1.1"},
-	}
-	if c.files.clientCA != "" {
-		pem, err := os.ReadFile(c.files.clientCA)
-		if err != nil {
-			return nil, fmt.Errorf("reading field tls.client_ca_file: %w", err)
-		}
-		config.ClientCAs = x509.NewCertPool()
-		if !config.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading field tls.client_ca_file: expected certificates in PEM in %s", c.files.clientCA)
-		}
-		config.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return config, nil
 }

@@ -5,10 +5,7 @@ package webhook
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -61,9 +58,8 @@ type input struct {
 	certificates *certificates // nil for plain HTTP
 
 	mu      sync.Mutex
-	server  *http.Server  // nil while it does not listen
+	server  *server       // nil while it does not listen
 	address net.Addr      // where it listens
-	listens *listener     // with its connections
 	failed  chan struct{} // closed when the server has failed
 	stopped sync.WaitGroup
 	once    struct{ unread, closed sync.Once }
@@ -95,34 +91,25 @@ func (in *input) Connect(ctx context.Context) error {
 	if in.server != nil {
 		return nil
 	}
-	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", in.door.address)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", in.door.address)
 	if err != nil {
 		return err
 	}
-	limited := limitConnections(inner, in.door.limits.connections)
-	var l net.Listener = limited
-	if in.certificates != nil {
-		l = tls.NewListener(l, &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			GetConfigForClient: in.certificates.get,
-			NextProtos:         []string{"h2", "http/1.1"},
-		})
-	}
-	in.server, in.address, in.listens, in.failed = newServer(in.door, in.log), inner.Addr(), limited, make(chan struct{})
+	in.server, in.address, in.failed = newServer(in.door, l, in.certificates, in.log), l.Addr(), make(chan struct{})
 	in.log.With("address", in.address.String()).Info("Receiving webhooks")
 	in.stopped.Add(2)
-	go in.serve(in.server, l, in.failed)
+	go in.serve(in.server, in.failed)
 	go in.watch(in.failed)
 	doors.Store(in.door, struct{}{})
 	return nil
 }
 
-func (in *input) serve(server *http.Server, l net.Listener, failed chan struct{}) {
+func (in *input) serve(s *server, failed chan struct{}) {
 	defer in.stopped.Done()
 	defer close(failed)
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.serve(); err != nil {
 		in.log.With("error", err.Error()).Error("Receiving no more webhooks")
-		_ = server.Close()
+		s.close()
 		in.mu.Lock()
 		in.server = nil
 		in.mu.Unlock()
@@ -177,21 +164,17 @@ func (in *input) Close(ctx context.Context) error {
 	in.once.unread.Do(func() { close(in.door.unread) })
 	in.once.closed.Do(func() { close(in.door.closed) })
 	in.mu.Lock()
-	server, l := in.server, in.listens
+	server := in.server
 	in.mu.Unlock()
 	if server == nil {
 		return nil
 	}
-	l.expire()
 	ctx, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
-	err := server.Shutdown(ctx)
-	if err != nil {
-		err = server.Close()
-	}
+	server.shutdown(ctx)
 	in.stopped.Wait()
 	in.door.observe.flush(in.door, time.Now().Add(warnEvery))
-	return err
+	return nil
 }
 
 // doors are those that are open.

@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+)
+
+// certificates are the TLS configuration of files that may change.
+type certificates struct {
+	files tlsFiles
+	log   *service.Logger
+
+	mu     sync.Mutex
+	looked time.Time
+	read   [3]time.Time // when the files were changed that config is of
+	config *tls.Config
+}
+
+const lookEvery = time.Second
+
+func newCertificates(files tlsFiles, log *service.Logger) (*certificates, error) {
+	c := &certificates{files: files, log: log}
+	changed, err := c.changed()
+	if err != nil {
+		return nil, err
+	}
+	if c.config, err = c.load(); err != nil {
+		return nil, err
+	}
+	c.read, c.looked = changed, time.Now()
+	return c, nil
+}
+
+// get returns the configuration for a new connection. Files that have changed and
+// cannot be read leave the last one in force.
+func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Config, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) < lookEvery {
+		return c.config, nil
+	}
+	c.looked = time.Now()
+	changed, err := c.changed()
+	if err == nil && changed == c.read {
+		return c.config, nil
+	}
+	config, err2 := c.load()
+	if err = errors.Join(err, err2); err != nil {
+		c.log.With("error", err.Error()).Error("Keeping the last TLS certificate: the files cannot be read")
+		return c.config, nil
+	}
+	c.config, c.read = config, changed
+	c.log.Info("Read a new TLS certificate")
+	return c.config, nil
+}
+
+func (c *certificates) changed() (times [3]time.Time, err error) {
+	for i, file := range []string{c.files.cert, c.files.key, c.files.clientCA} {
+		if file == "" {
+			continue
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			return times, fmt.Errorf("reading field tls: %w", err)
+		}
+		times[i] = info.ModTime()
+	}
+	return times, nil
+}
+
+func (c *certificates) load() (*tls.Config, error) {
+	certificate, err := tls.LoadX509KeyPair(c.files.cert, c.files.key)
+	if err != nil {
+		return nil, fmt.Errorf("reading fields tls.cert_file and tls.key_file: %w", err)
+	}
+	config := &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{certificate},
+		NextProtos:   []string{"h2", "http/1.1"},
+	}
+	if c.files.clientCA != "" {
+		pem, err := os.ReadFile(c.files.clientCA)
+		if err != nil {
+			return nil, fmt.Errorf("reading field tls.client_ca_file: %w", err)
+		}
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading field tls.client_ca_file: expected certificates in PEM in %s", c.files.clientCA)
+		}
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return config, nil
+}
