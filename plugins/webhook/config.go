@@ -24,6 +24,7 @@ type config struct {
 	limits    limits
 	accessLog bool
 	routes    []*route
+	wanted    []string // fields of a header that matter, by their canonical names
 }
 
 // tlsFiles are PEM files; "" for none.
@@ -237,7 +238,11 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 			}
 		}
 		c.routes = append(c.routes, r)
+		c.wanted = append(append(c.wanted, r.headers...), r.verify.headers()...)
 	}
+	c.wanted = append(c.wanted, "Content-Type", "Content-Encoding")
+	slices.Sort(c.wanted)
+	c.wanted = slices.Compact(c.wanted)
 	return c, nil
 }
 
@@ -258,7 +263,11 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		return nil, fmt.Errorf("headers: %w", err)
 	}
 	for _, h := range headers {
-		r.headers = append(r.headers, http.CanonicalHeaderKey(h))
+		name := http.CanonicalHeaderKey(h)
+		if slices.Contains(credentials, name) {
+			return nil, fmt.Errorf("headers: expected none that holds credentials, got %s, for the route %s", name, r.path)
+		}
+		r.headers = append(r.headers, name)
 	}
 	if r.segments, err = parsePath(r.path); err != nil {
 		return nil, fmt.Errorf("path: %w", err)
@@ -281,9 +290,19 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 	if r.verify, err = parseVerify(conf.Namespace("verify"), r); err != nil {
 		return nil, fmt.Errorf("verify%w, for the route %s", err, r.path)
 	}
+	if v, ok := r.verify.(*header); ok && slices.Contains(r.headers, v.name) {
+		return nil, fmt.Errorf("headers: expected none that holds the secret, got %s, for the route %s", v.name, r.path)
+	}
 	_, r.public = r.verify.(nobody)
 	return r, nil
 }
+
+// credentials are headers that must not travel on, and framing those that are no
+// sender's to choose.
+var (
+	credentials = []string{"Authorization", "Cookie", "Proxy-Authorization"}
+	framing     = []string{"Connection", "Content-Length", "Expect", "Host", "Trailer", "Transfer-Encoding"}
+)
 
 // parseVerify's errors begin with a dot and the name of a field, or a colon.
 func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
@@ -303,9 +322,14 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 	r.verified = make([]atomic.Int64, len(texts)+1)
 	var secrets []secret
 	for i, text := range texts {
-		if strings.TrimSpace(text) != "" {
-			secrets = append(secrets, secret{text, i + 1})
+		trimmed := strings.TrimSpace(text)
+		if trimmed == "" {
+			continue
 		}
+		if trimmed != text { // as it comes out of a file with a last line
+			return nil, fmt.Errorf(".secrets: expected no white space around a secret, secret %d has some", i+1)
+		}
+		secrets = append(secrets, secret{text, i + 1})
 	}
 	given := 0
 	for _, is := range []bool{headerName != "", isStandard, isToken, isNone, isHMAC, isBasic} {
@@ -338,7 +362,11 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 	}
 	switch {
 	case headerName != "":
-		return &header{http.CanonicalHeaderKey(headerName), secrets}, nil
+		name := http.CanonicalHeaderKey(headerName)
+		if slices.Contains(framing, name) {
+			return nil, fmt.Errorf(".header: expected one that holds a secret, got %s", name)
+		}
+		return &header{name, secrets}, nil
 	case isToken:
 		return &pathToken{secrets}, nil
 	case isStandard:

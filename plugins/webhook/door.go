@@ -169,13 +169,14 @@ func (d *door) answer(r *http.Request) reply {
 
 // ServeHTTP implements http.Handler, for HTTP/2.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Header = d.wants(r.Header)
 	a := d.answer(r)
 	h := w.Header()
 	if a.name != "" {
 		h[a.name] = []string{a.value}
 	}
-	if a.last {
-		h["Connection"] = []string{"close"}
+	if d.draining.Load() {
+		h["Connection"] = []string{"close"} // of all streams: no reason for an answer to one
 	}
 	if a.text != "" {
 		h["Content-Type"] = []string{contentType}
@@ -183,6 +184,18 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(a.status)
 	_, _ = io.WriteString(w, a.text) // the sender may be gone: what it would have been told is counted
+}
+
+// wants returns the fields of a header that matter. The others take many times the
+// memory of their text, and would do so until the pipeline is done.
+func (d *door) wants(all http.Header) http.Header {
+	fields := http.Header{}
+	for _, name := range d.wanted {
+		if values := all[name]; values != nil {
+			fields[name] = values
+		}
+	}
+	return fields
 }
 
 // take does the work for a request, in this order: route, draining, method,
@@ -198,6 +211,8 @@ func (d *door) take(req *request) outcome {
 		return badMethod
 	case req.ContentLength > d.limits.body:
 		return tooLarge
+	case d.inFlight.Load() > int64(d.limits.connections): // only over HTTP/2, whose connections have many
+		return noMemory
 	}
 	body, err := readAll(req.Body, req.ContentLength, d.limits.body, &req.held)
 	req.bytes = len(body)

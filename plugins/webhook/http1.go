@@ -2,78 +2,40 @@ package webhook
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
-	"math"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // http1 answers the requests of a connection, one after the other. Of HTTP/1.1
-// the door needs little: net/http reads a request, as strictly as for its own
-// server, and the answer is a fixed text. What that server does beside, for
-// handlers that stream or watch their sender, takes as long as all that a
-// delivery needs of HTTP.
+// the door needs little: a header whose fields are few, a body of a known size or
+// in chunks, and answers that are fixed texts. What net/http's server does beside,
+// for handlers that stream or watch their sender, takes longer than all that the
+// door does itself.
 type http1 struct {
 	net.Conn // plain or TLS
 	of       *server
 	under    *conn
 	remote   string // address of the peer
 
-	header headerReader // of Conn
-	r      *bufio.Reader
-	body   body // of the request
-	w      []byte
-	writes time.Time // until when
-}
-
-// body is what a sender sends, told to go on first if it waits for that.
-type body struct {
-	io.ReadCloser
-	of    *http1
-	waits bool
-	ended bool // all of it has been read
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if b.waits {
-		b.waits = false
-		if err := b.of.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), time.Now()); err != nil {
-			return 0, err
-		}
-	}
-	n, err := b.ReadCloser.Read(p)
-	b.ended = errors.Is(err, io.EOF)
-	return n, err
-}
-
-// headerReader reads a connection, at most left bytes of it.
-type headerReader struct {
-	net.Conn
-	left int64
-}
-
-var errHeaderTooLarge = errors.New("reading header: expected less")
-
-func (r *headerReader) Read(p []byte) (int, error) {
-	if r.left <= 0 {
-		return 0, errHeaderTooLarge
-	}
-	n, err := r.Conn.Read(p[:min(int64(len(p)), r.left)])
-	r.left -= int64(n)
-	return n, err
+	in      *bufio.Reader // of Conn
+	request http.Request  // that is being answered
+	body    body          // of it
+	out     []byte
+	writes  time.Time // until when
 }
 
 const (
-	// headerSlop is what may stand in the buffer of a request's body.
-	headerSlop = 4 << 10
+	// bufferSize holds a request of the usual size, header and body.
+	bufferSize = 4 << 10
 	// maxUnread is how much of a body that nobody wants is read, to keep the
 	// connection.
 	maxUnread = 256 << 10
@@ -86,16 +48,16 @@ const (
 	writing = 10 * time.Second
 )
 
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
 
 func (s *server) serveHTTP1(nc net.Conn, under *conn) {
-	h := &http1{Conn: nc, of: s, under: under, remote: nc.RemoteAddr().String(), header: headerReader{Conn: nc}}
-	h.r = readers.Get().(*bufio.Reader)
-	h.r.Reset(&h.header)
+	buffer := buffers.Get().(*bufio.Reader)
+	buffer.Reset(nc)
 	defer func() {
-		h.r.Reset(nil)
-		readers.Put(h.r)
+		buffer.Reset(nil)
+		buffers.Put(buffer)
 	}()
+	h := &http1{Conn: nc, of: s, under: under, remote: nc.RemoteAddr().String(), in: buffer}
 	for wait := s.door.limits.read; h.await(wait) && h.serve(); wait = s.door.limits.idle {
 	}
 }
@@ -111,16 +73,12 @@ func (h *http1) until(t time.Time) {
 // await waits for a request, and reports whether there is one. The connection
 // idles until its header has come.
 func (h *http1) await(wait time.Duration) bool {
-	h.header.left = h.of.door.limits.header + headerSlop
-	if h.r.Buffered() > 0 {
-		h.until(time.Now().Add(h.of.door.limits.read))
-		return true
-	}
-	now := time.Now()
-	h.under.idle.Store(now.UnixNano())
-	h.until(now.Add(wait))
-	if _, err := h.r.Peek(1); err != nil {
-		return false
+	h.under.idles()
+	if h.in.Buffered() == 0 {
+		h.until(time.Now().Add(wait))
+		if _, err := h.in.Peek(1); err != nil {
+			return false
+		}
 	}
 	h.until(time.Now().Add(h.of.door.limits.read))
 	return true
@@ -128,102 +86,118 @@ func (h *http1) await(wait time.Duration) bool {
 
 // serve answers a request, and reports whether the connection takes another one.
 func (h *http1) serve() bool {
-	req, err := h.read()
+	err := h.read()
+	if !h.under.works() {
+		return false
+	}
 	if err != nil {
-		if refusal := refusalOf(err); refusal.status != 0 && h.write(&refusal, true, false) == nil {
+		if refusal := refusalOf(err); refusal.status != 0 && h.write(&refusal) == nil {
 			h.linger()
 		}
 		return false
 	}
-	answer := h.of.door.answer(req)
-	// A connection is not kept for the sake of a body that nobody wants. HTTP/1.0
-	// knows of kept ones only what some have agreed on.
-	last := answer.last || req.Close || !req.ProtoAtLeast(1, 1) || !h.body.ended && (h.body.waits || req.ContentLength > maxUnread)
-	if h.write(&answer, last, req.Method == http.MethodHead) != nil {
+	answer := h.of.door.answer(&h.request)
+	// A connection is not kept for the sake of a body that nobody wants.
+	answer.last = answer.last || h.request.Close || !h.body.ended && (h.body.waits || h.request.ContentLength > maxUnread)
+	if h.write(&answer) != nil {
 		return false
 	}
-	if !last && !h.body.ended {
+	if !answer.last && !h.body.ended {
 		_, _ = io.CopyN(io.Discard, &h.body, maxUnread)
 	}
 	if !h.body.ended {
 		h.linger()
 	}
-	return !last && h.body.ended
+	return !answer.last && h.body.ended
 }
 
 // read reads a request, but for its body.
-func (h *http1) read() (*http.Request, error) {
+func (h *http1) read() error {
+	h.request.Method = ""
 	for range 2 { // what some senders put behind a body, which is no part of it
-		if c, err := h.r.Peek(1); err == nil && (c[0] == '\r' || c[0] == '\n') {
-			_, _ = h.r.Discard(1)
+		if c, err := h.in.Peek(1); err == nil && (c[0] == '\r' || c[0] == '\n') {
+			_, _ = h.in.Discard(1)
 		}
 	}
-	req, err := http.ReadRequest(h.r)
+	header, err := h.header()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	h.header.left = math.MaxInt64
-	h.under.idle.Store(0)
-	if req.ProtoMajor != 1 {
-		return nil, errVersion
+	if err := parseRequest(&h.request, string(header), h.of.door.wanted); err != nil {
+		return err
 	}
-	if !httpguts.ValidHostHeader(req.Host) || req.Host == "" && req.ProtoAtLeast(1, 1) {
-		return nil, errHost
+	_, _ = h.in.Discard(len(header))
+	h.request.RemoteAddr = h.remote
+	h.body = body{of: h, left: h.request.ContentLength, ended: h.request.ContentLength == 0}
+	if h.request.ContentLength < 0 {
+		h.body.chunks = httputil.NewChunkedReader(h.in)
 	}
-	for name := range req.Header {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return nil, errHeaderName
-		}
-	}
-	h.body = body{ReadCloser: req.Body, of: h, ended: req.Body == http.NoBody}
-	if expect := req.Header["Expect"]; len(expect) > 0 && req.ProtoAtLeast(1, 1) {
-		if !httpguts.HeaderValuesContainsToken(expect, "100-continue") {
-			return nil, errExpectation
-		}
-		h.body.waits = !h.body.ended
-	}
-	req.Body = &h.body
-	req.RemoteAddr = h.remote
-	return req, nil
+	h.body.waits = h.request.Header["Expect"] != nil && h.request.ProtoMinor > 0 && !h.body.ended
+	h.request.Body = &h.body
+	return nil
 }
 
-var (
-	errVersion     = errors.New("reading request: expected HTTP/1.1")
-	errHost        = errors.New("reading header: expected a host")
-	errHeaderName  = errors.New("reading header: expected a valid name")
-	errExpectation = errors.New("reading header: expected 100-continue")
-)
+// header returns the text of a header, once all of it is in the buffer.
+func (h *http1) header() ([]byte, error) {
+	limit := int(h.of.door.limits.header)
+	var scan headerScan
+	for {
+		text, err := h.in.Peek(h.in.Buffered())
+		if err != nil {
+			return nil, err
+		}
+		switch end, err := scan.end(text); {
+		case err != nil:
+			return nil, err
+		case end > limit || end == 0 && len(text) >= limit:
+			return nil, errHeaderTooLarge
+		case end > 0:
+			return text[:end], nil
+		case len(text) < h.in.Size():
+			if _, err := h.in.Peek(len(text) + 1); err != nil {
+				return nil, err
+			}
+		default:
+			larger := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(text)), h.Conn), limit)
+			if _, err := larger.Peek(len(text)); err != nil {
+				return nil, err
+			}
+			h.in = larger
+		}
+	}
+}
 
 // refusalOf returns what a sender is told of a request that cannot be read. There
 // is no status if it is told nothing.
 func refusalOf(err error) reply {
+	refusal := reply{status: http.StatusBadRequest, text: "expected a request of HTTP/1.1", last: true}
 	var network *net.OpError
 	switch {
 	case errors.Is(err, errHeaderTooLarge):
-		return reply{status: http.StatusRequestHeaderFieldsTooLarge, text: "header too large"}
+		refusal.status, refusal.text = http.StatusRequestHeaderFieldsTooLarge, "header too large"
 	case errors.Is(err, errVersion):
-		return reply{status: http.StatusHTTPVersionNotSupported, text: "expected HTTP/1.1"}
+		refusal.status, refusal.text = http.StatusHTTPVersionNotSupported, "expected HTTP/1.1"
+	case errors.Is(err, errTransferCoding):
+		refusal.status, refusal.text = http.StatusNotImplemented, "expected no transfer coding but chunked"
 	case errors.Is(err, errExpectation):
-		return reply{status: http.StatusExpectationFailed, text: "expected no expectation but 100-continue"}
+		refusal.status, refusal.text = http.StatusExpectationFailed, "expected no expectation but 100-continue"
 	case errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network):
 		return reply{}
-	case strings.Contains(err.Error(), "transfer encoding"): // net/http has no other sign
-		return reply{status: http.StatusNotImplemented, text: "expected no transfer coding but chunked"}
 	}
-	return reply{status: http.StatusBadRequest, text: "expected a request of HTTP/1.1"}
+	return refusal
 }
 
-// write writes an answer, the last one of the connection or not.
-func (h *http1) write(a *reply, last, head bool) error {
+// write writes an answer.
+func (h *http1) write(a *reply) error {
 	now := time.Now()
-	b := append(h.w[:0], "HTTP/1.1 "...)
+	b := append(h.out[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(a.status), 10)
 	b = append(append(b, ' '), http.StatusText(a.status)...)
 	b = now.UTC().AppendFormat(append(b, "\r\nDate: "...), http.TimeFormat)
 	if a.name != "" {
 		b = append(append(append(append(b, "\r\n"...), a.name...), ": "...), a.value...)
 	}
-	if last {
+	if a.last {
 		b = append(b, "\r\nConnection: close"...)
 	}
 	size := 0
@@ -233,10 +207,10 @@ func (h *http1) write(a *reply, last, head bool) error {
 	}
 	b = append(b, "\r\nContent-Length: "...)
 	b = append(strconv.AppendInt(b, int64(size), 10), "\r\n\r\n"...)
-	if size > 0 && !head {
+	if size > 0 && h.request.Method != http.MethodHead {
 		b = append(append(b, a.text...), '\n')
 	}
-	h.w = b
+	h.out = b
 	return h.send(b, now)
 }
 
@@ -256,8 +230,71 @@ func (h *http1) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	now := time.Now()
-	h.under.idle.Store(now.UnixNano()) // whoever needs the connection may have it
-	_ = h.SetReadDeadline(now.Add(lingering))
+	h.under.idles() // whoever needs the connection may have it
+	_ = h.SetReadDeadline(time.Now().Add(lingering))
 	_, _ = io.CopyN(io.Discard, h.Conn, maxUnread)
 }
+
+// body is what a sender sends behind a header. It is told to go on if it waits for
+// that.
+type body struct {
+	of     *http1
+	left   int64     // of its size
+	chunks io.Reader // instead, if it comes in chunks
+	waits  bool
+	ended  bool // all of it has been read
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (n int, err error) {
+	if b.ended {
+		return 0, io.EOF
+	}
+	if b.waits {
+		b.waits = false
+		if err := b.of.send([]byte("HTTP/1.1 100 Continue\r\n\r\n"), time.Now()); err != nil {
+			return 0, err
+		}
+	}
+	if b.chunks != nil {
+		if n, err = b.chunks.Read(p); errors.Is(err, io.EOF) {
+			err = b.trailer()
+		}
+		return n, err
+	}
+	n, err = b.of.in.Read(p[:min(int64(len(p)), b.left)])
+	switch b.left -= int64(n); {
+	case b.left == 0:
+		b.ended = true
+		return n, io.EOF
+	case errors.Is(err, io.EOF):
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// trailer reads what stands behind the last chunk, none of which is wanted, and
+// returns io.EOF at the end of it.
+func (b *body) trailer() error {
+	for range maxFields {
+		text, err := b.of.in.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		line, ok := strings.CutSuffix(string(text), "\r\n")
+		if ok && line == "" {
+			b.ended = true
+			return io.EOF
+		}
+		if _, _, valid := parseField(line); !ok || !valid {
+			return errRequest
+		}
+	}
+	return errHeaderTooLarge
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error { return nil }

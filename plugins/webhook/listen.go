@@ -26,6 +26,7 @@ type server struct {
 	certificates *certificates // nil for plain HTTP
 	http2        *http.Server  // nil for plain HTTP
 	upgraded     *handover     // to http2
+	streams      sync.Map      // *http.ResponseController of the requests that http2 serves
 
 	connections sync.WaitGroup // that are served here, and http2
 	closing     atomic.Bool
@@ -36,25 +37,51 @@ func newServer(d *door, l net.Listener, c *certificates, logger *service.Logger)
 	if c != nil {
 		s.upgraded = &handover{address: l.Addr(), connections: make(chan net.Conn), closed: make(chan struct{})}
 		s.http2 = newHTTP2(d, logger)
+		s.http2.Handler = http.HandlerFunc(s.serveHTTP2)
 	}
 	return s
+}
+
+// serveHTTP2 answers a request that expire can end the wait for.
+func (s *server) serveHTTP2(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	s.streams.Store(control, struct{}{})
+	defer s.streams.Delete(control)
+	if s.closing.Load() {
+		_ = control.SetReadDeadline(time.Now())
+	}
+	s.door.ServeHTTP(w, r)
+}
+
+// expire ends the wait for what senders have not sent yet, so that they can be
+// answered.
+func (s *server) expire() {
+	s.listener.expire()
+	s.streams.Range(func(control, _ any) bool {
+		_ = control.(*http.ResponseController).SetReadDeadline(time.Now())
+		return true
+	})
 }
 
 // newHTTP2 returns a server that bounds what a connection can take.
 func newHTTP2(d *door, logger *service.Logger) *http.Server {
 	return &http.Server{
-		Handler:           d,
 		ReadTimeout:       d.limits.read,
 		ReadHeaderTimeout: d.limits.read,
 		WriteTimeout:      d.limits.read + d.limits.answer + writing,
 		IdleTimeout:       d.limits.idle,
 		MaxHeaderBytes:    int(d.limits.header),
 		ConnState:         noteState,
+
+		DisableGeneralOptionsHandler: true, // the door answers
+
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
-			// What is received and not yet read is in no budget: keep it to the least.
-			MaxReceiveBufferPerConnection: 64 << 10,
-			MaxReceiveBufferPerStream:     64 << 10,
+			// What is on its way while nobody has read it. It is in no budget, but read
+			// at once, so it is seldom used; less would make a large body from far away
+			// too slow for limits.read.
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     1 << 20,
 		},
 		ErrorLog: log.New(panics{logger}, "", 0),
 	}
@@ -88,6 +115,10 @@ func (s *server) serve() error {
 		case s.closing.Load():
 			return nil
 		case errors.As(err, &temporary) && temporary.Temporary(): // such as that too many files are open
+			s.listener.closeIdle()
+			if wait == 0 {
+				s.log.With("error", err.Error()).Error("Taking no connection in, trying again")
+			}
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
 			time.Sleep(wait)
 		default:
@@ -135,7 +166,7 @@ func (s *server) connection(c *conn) {
 func (s *server) shutdown(ctx context.Context) {
 	s.closing.Store(true)
 	_ = s.listener.Close()
-	s.listener.expire()
+	s.expire()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -211,10 +242,19 @@ type listener struct {
 type conn struct {
 	net.Conn
 	of    *listener
-	idle  atomic.Int64 // unix nanoseconds; 0 while it serves a request
+	idle  atomic.Int64 // unix nanoseconds; 0 while it serves a request, evicted if it is closed for another one
 	http2 atomic.Bool  // net/http has it
 	once  sync.Once
 }
+
+const evicted = -1
+
+// idles tells that the connection waits for a request, or for nothing.
+func (c *conn) idles() { c.idle.Store(time.Now().UnixNano()) }
+
+// works tells that a request has come, and reports whether the connection is still
+// there to answer it.
+func (c *conn) works() bool { return c.idle.Swap(0) != evicted }
 
 func limitConnections(l net.Listener, most int) *listener {
 	return &listener{Listener: l, slots: make(chan struct{}, most), open: map[*conn]struct{}{}}
@@ -227,7 +267,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	l.waitForSlot()
 	c := &conn{Conn: inner, of: l}
-	c.idle.Store(time.Now().UnixNano())
+	c.idles()
 	l.mu.Lock()
 	l.open[c] = struct{}{}
 	l.mu.Unlock()
@@ -267,12 +307,13 @@ func (l *listener) closeIdle() bool {
 	if oldest == nil {
 		return false
 	}
-	_ = oldest.Close()
+	if oldest.idle.CompareAndSwap(since, evicted) {
+		_ = oldest.Close()
+	}
 	return true
 }
 
-// expire ends the wait for what senders have not sent yet, so that they can be
-// answered. HTTP/2 shares the connection with answers: there it would end them.
+// expire is for HTTP/1.1. Of HTTP/2 it would end the answers, too.
 func (l *listener) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -310,8 +351,8 @@ func noteState(nc net.Conn, state http.ConnState) {
 	c := nc.(*tls.Conn).NetConn().(*conn)
 	switch state {
 	case http.StateIdle:
-		c.idle.Store(time.Now().UnixNano())
+		c.idles()
 	case http.StateActive:
-		c.idle.Store(0)
+		c.works()
 	}
 }

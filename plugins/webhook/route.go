@@ -61,10 +61,19 @@ func (r *route) has(param string) bool { return slices.Contains(r.segments, para
 
 // covers reports whether r takes every path that other does.
 func (r *route) covers(other *route) bool {
-	return len(r.segments) == len(other.segments) && !slices.ContainsFunc(r.segments, func(s string) bool {
-		i := slices.Index(r.segments, s)
-		return !slices.Contains(params, s) && s != other.segments[i]
-	})
+	if len(r.segments) != len(other.segments) {
+		return false
+	}
+	for i, s := range r.segments {
+		in := other.segments[i]
+		_, vendor := vendors.Get(in)
+		switch {
+		case s == in, s == paramEvent, s == paramToken, s == paramVendor && vendor:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // maxEvent is how many bytes of a path's native event are taken: decoders take no

@@ -28,6 +28,8 @@ type secret struct {
 // of the secret that verified it, or 0.
 type verifier interface {
 	verify(r *http.Request, body []byte, token string) int
+	// headers are those that it reads, by their canonical names.
+	headers() []string
 }
 
 // equal is the one comparison of what a stranger sent with what is secret. It
@@ -61,6 +63,7 @@ func single(r *http.Request, name string) (string, bool) {
 type nobody struct{}
 
 func (nobody) verify(*http.Request, []byte, string) int { return 0 }
+func (nobody) headers() []string                        { return nil }
 
 // signed is an HMAC over the body.
 type signed struct {
@@ -82,6 +85,8 @@ func newSigned(s *vendors.Signature, secrets []secret) *signed {
 	return v
 }
 
+func (v *signed) headers() []string { return []string{v.header} }
+
 func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	value, ok := single(r, v.header)
 	if !ok {
@@ -98,10 +103,7 @@ func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	if position := v.match(presented, body); position > 0 || !v.Reserialised {
 		return position
 	}
-	// This takes some three times the memory of a body that nobody has verified, and
-	// that is not reserved: only so many at once.
-	reserialising <- struct{}{}
-	defer func() { <-reserialising }()
+	defer copying()()
 	for _, other := range v.Reserialise(body) {
 		if position := v.match(presented, other); position > 0 {
 			return position
@@ -110,7 +112,15 @@ func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	return 0
 }
 
-var reserialising = make(chan struct{}, runtime.GOMAXPROCS(0))
+// copying is called for what takes several times the memory of a body that nobody
+// has verified, which is not reserved: only so many at once. What it returns is
+// called at the end of it.
+func copying() (done func()) {
+	copies <- struct{}{}
+	return func() { <-copies }
+}
+
+var copies = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 func (v *signed) match(presented, body []byte) int {
 	for _, key := range v.keys {
@@ -127,6 +137,8 @@ type header struct {
 	secrets []secret
 }
 
+func (v *header) headers() []string { return []string{v.name} }
+
 func (v *header) verify(r *http.Request, _ []byte, _ string) int {
 	value, ok := single(r, v.name)
 	if !ok {
@@ -140,6 +152,8 @@ type basic struct {
 	username string
 	secrets  []secret
 }
+
+func (*basic) headers() []string { return []string{"Authorization"} }
 
 func (v *basic) verify(r *http.Request, _ []byte, _ string) int {
 	if _, ok := single(r, "Authorization"); !ok {
@@ -158,6 +172,8 @@ func (v *basic) verify(r *http.Request, _ []byte, _ string) int {
 
 // pathToken is a secret that stands in the path.
 type pathToken struct{ secrets []secret }
+
+func (*pathToken) headers() []string { return nil }
 
 func (v *pathToken) verify(_ *http.Request, _ []byte, token string) int {
 	return match(v.secrets, token)
@@ -207,6 +223,10 @@ func newStandard(secrets []secret) (*standard, error) {
 	return v, nil
 }
 
+func (*standard) headers() []string {
+	return []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+}
+
 func (v *standard) verify(r *http.Request, body []byte, _ string) int {
 	id, ok1 := single(r, "Webhook-Id")
 	timestamp, ok2 := single(r, "Webhook-Timestamp")
@@ -214,6 +234,7 @@ func (v *standard) verify(r *http.Request, body []byte, _ string) int {
 	if !ok1 || !ok2 || !ok3 {
 		return 0
 	}
+	defer copying()()
 	for _, key := range v.keys {
 		if key.symmetric != nil && key.symmetric.Verify(body, r.Header) == nil ||
 			key.public != nil && verifyPublic(key.public, id, timestamp, signatures, body) {
