@@ -1,9 +1,9 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -19,8 +19,9 @@ type certificates struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	read   [3]time.Time // when the files were changed that config is of
+	read   [3]time.Time // when the files were changed that these are of:
 	config *tls.Config
+	http1  *tls.Config // the same, without HTTP/2
 }
 
 const lookEvery = time.Second
@@ -31,34 +32,39 @@ func newCertificates(files tlsFiles, log *service.Logger) (*certificates, error)
 	if err != nil {
 		return nil, err
 	}
-	if c.config, err = c.load(); err != nil {
+	if err := c.load(); err != nil {
 		return nil, err
 	}
 	c.read, c.looked = changed, time.Now()
 	return c, nil
 }
 
-// get returns the configuration for a new connection. Files that have changed and
-// cannot be read leave the last one in force.
-func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Config, error) {
+// get returns the configuration for a new connection, which may be of HTTP/2 or
+// not. Files that have changed and cannot be read leave the last one in force.
+func (c *certificates) get(http2 bool) *tls.Config {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) < lookEvery {
-		return c.config, nil
+	if time.Since(c.looked) >= lookEvery {
+		c.look()
 	}
+	if http2 {
+		return c.config
+	}
+	return c.http1
+}
+
+func (c *certificates) look() {
 	c.looked = time.Now()
 	changed, err := c.changed()
 	if err == nil && changed == c.read {
-		return c.config, nil
+		return
 	}
-	config, err2 := c.load()
-	if err = errors.Join(err, err2); err != nil {
+	if err = cmp.Or(err, c.load()); err != nil {
 		c.log.With("error", err.Error()).Error("Keeping the last TLS certificate: the files cannot be read")
-		return c.config, nil
+		return
 	}
-	c.config, c.read = config, changed
+	c.read = changed
 	c.log.Info("Read a new TLS certificate")
-	return c.config, nil
 }
 
 func (c *certificates) changed() (times [3]time.Time, err error) {
@@ -75,10 +81,10 @@ func (c *certificates) changed() (times [3]time.Time, err error) {
 	return times, nil
 }
 
-func (c *certificates) load() (*tls.Config, error) {
+func (c *certificates) load() error {
 	certificate, err := tls.LoadX509KeyPair(c.files.cert, c.files.key)
 	if err != nil {
-		return nil, fmt.Errorf("reading fields tls.cert_file and tls.key_file: %w", err)
+		return fmt.Errorf("reading fields tls.cert_file and tls.key_file: %w", err)
 	}
 	config := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
@@ -88,13 +94,15 @@ func (c *certificates) load() (*tls.Config, error) {
 	if c.files.clientCA != "" {
 		pem, err := os.ReadFile(c.files.clientCA)
 		if err != nil {
-			return nil, fmt.Errorf("reading field tls.client_ca_file: %w", err)
+			return fmt.Errorf("reading field tls.client_ca_file: %w", err)
 		}
 		config.ClientCAs = x509.NewCertPool()
 		if !config.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading field tls.client_ca_file: expected certificates in PEM in %s", c.files.clientCA)
+			return fmt.Errorf("reading field tls.client_ca_file: expected certificates in PEM in %s", c.files.clientCA)
 		}
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return config, nil
+	c.config, c.http1 = config, config.Clone()
+	c.http1.NextProtos = []string{"http/1.1"}
+	return nil
 }

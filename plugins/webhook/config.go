@@ -60,8 +60,8 @@ func spec() *service.ConfigSpec {
 				bytesField("body", "1MiB", "How large a body may be as sent. A larger one is answered 413."),
 				bytesField("inflated", "8MiB", fmt.Sprintf("How large a compressed body may become. Over %d KiB it may also not become more than %d times as large. A larger one is answered 413.", smallInflated>>10, maxRatio)),
 				bytesField("in_flight", "64MiB", "How many bytes of bodies may be in memory until the pipeline is done with them. Over it senders are answered 503 and Retry-After."),
-				service.NewIntField("connections").Description("How many connections may be open. Over it the one that has idled longest is closed for a new one; if none idles, the new one waits.").Default(4096).LintRule(`root = if this < 1 { [ "expected at least 1" ] }`),
-				bytesField("header", "32KiB", "How large the header of a request may be. A larger one is answered 431."),
+				service.NewIntField("connections").Description(fmt.Sprintf("How many connections may be open. Over it the one that has idled longest is closed for a new one; if none idles, the new one waits. One of %d may be of HTTP/2, with %d requests under way each; the others are of HTTP/1.1.", streams, streams)).Default(4096).LintRule(`root = if this < 1 { [ "expected at least 1" ] }`),
+				bytesField("header", "32KiB", fmt.Sprintf("How large the header of a request may be. A larger one, or one of more than %d fields, is answered 431. It is held beside the bytes in flight.", maxFields)),
 				durationField("read", "10s", "How long a request may take to arrive. One that is not complete then is answered 503, and the connection closed."),
 				durationField("answer", "10s", "How long the pipeline may take from then on. At the end of it the sender is answered 503 and Retry-After; the delivery is withdrawn if the pipeline has not begun with it, and is otherwise still written. Less than shutdown_timeout, which is 20s by default and has to be at least 2s for senders to be told."),
 				durationField("idle", "60s", "How long a connection may idle between requests."),
@@ -114,6 +114,7 @@ func spec() *service.ConfigSpec {
 					LintRule(fmt.Sprintf("let schemes = [ %s ].filter(s -> s).length()\n"+`root = if $schemes > 1 { [ "expected one way to verify, got several" ] }`, schemesGiven)),
 				service.NewStringListField("headers").
 					Description("Headers that become metadata, as `webhook_header_` and the name in lower case with _ for -. No other part of a request does.").
+					LintRule(fmt.Sprintf(`root = if %s.contains(this.string().lowercase()) { [ "expected none that holds credentials" ] }`, strings.ToLower(list(credentials)))).
 					Example([]string{"X-Request-Id"}).Default([]any{}).Advanced(),
 			).Description("Where deliveries arrive, and who may send them.").
 				LintRule(fmt.Sprintf("root = match {\n"+
@@ -171,7 +172,7 @@ The delivery travels to the decoders out of reach of requests, processors and me
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops or has no memory for another body.
 
-Counts: ` + "`webhook_deliveries` by route and outcome, `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret, `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`
+Counts: ` + "`webhook_deliveries` by route and outcome (`handshake` where TLS fails, which is no delivery), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret, `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`
 
 func bytesField(name, size, text string) *service.ConfigField {
 	return service.NewStringField(name).Description(text).Default(size).

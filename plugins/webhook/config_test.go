@@ -88,6 +88,13 @@ func TestRefusedConfigurations(t *testing.T) {
 		"routes: [ { path: /a, verify: { standard: true, secrets: [ 's3cret!' ] } } ]":                           "reading field routes.0.verify.secrets: secret 1: expected whsec_ or whpk_ and base64, for the route /a",
 		"routes: [ { path: /a, verify: { standard: true, secrets: [ '', whsec_ ] } } ]":                          "reading field routes.0.verify.secrets: secret 2: expected a key, got none, for the route /a",
 		"routes: [ { path: /a, verify: { standard: true, secrets: [ whsec_" + key + ", whpk_" + key + " ] } } ]": "reading field routes.0.verify.secrets: secret 2: expected an ed25519 key of 32 bytes, got 6, for the route /a",
+		// What a header holds that tells who sends does not travel on.
+		"routes: [ { path: /a, headers: [ X-B, cookie ], verify: { none: true } } ]":                             "reading field routes.0.headers: expected none that holds credentials, got Cookie, for the route /a",
+		"routes: [ { path: /a, headers: [ authorization ], verify: { none: true } } ]":                           "reading field routes.0.headers: expected none that holds credentials, got Authorization, for the route /a",
+		"routes: [ { path: /a, headers: [ X-Key ], verify: { header: x-key, secrets: [ s3cret ] } } ]":           "reading field routes.0.headers: expected none that holds the secret, got X-Key, for the route /a",
+		"routes: [ { path: /a, verify: { header: host, secrets: [ s3cret ] } } ]":                                "reading field routes.0.verify.header: expected one that holds a secret, got Host, for the route /a",
+		"routes: [ { path: /a, vendor: callrail, verify: { secrets: [ '', \"s3cret\\n\" ] } } ]":                 "reading field routes.0.verify.secrets: expected no white space around a secret, secret 2 has some, for the route /a",
+		"routes: [ { path: '/{vendor}', verify: { none: true } }, { path: /callrail, verify: { none: true } } ]": "reading field routes.1.path: expected a path that is not taken, but /{vendor} takes all of /callrail",
 	} {
 		_, err := parse(t, yaml)
 		require.ErrorContains(t, err, expected, yaml)
@@ -144,6 +151,10 @@ func TestPaths(t *testing.T) {
 func TestOverlappingRoutes(t *testing.T) {
 	c := parsed(t, "routes: [ { path: /a/b, verify: { none: true } }, { path: '/a/{event}', verify: { none: true } }, { path: '/{event}/b', verify: { none: true } } ]")
 	require.Len(t, c.routes, 3)
+	c = parsed(t, "routes: [ { path: '/{vendor}', verify: { none: true } }, { path: /anything, verify: { none: true } } ]")
+	require.Len(t, c.routes, 2)
+	c = parsed(t, "routes: [ { path: /a/a, verify: { none: true } }, { path: /a/b, verify: { none: true } } ]")
+	require.Len(t, c.routes, 2)
 }
 
 func TestLint(t *testing.T) {
@@ -184,6 +195,7 @@ func TestLint(t *testing.T) {
 		"routes: [ { path: /a, vendor: supersend, verify: { secrets: [ x ] } } ]":                                    "expected verify to say how",
 		"routes: [ { path: /a, vendor: callrail } ]":                                                                 "expected verify with the secrets",
 		"routes: [ { path: /a, verify: { none: true, standard: true } } ]":                                           "expected one way to verify, got several",
+		"routes: [ { path: /a, headers: [ X-B, COOKIE ], verify: { none: true } } ]":                                 "expected none that holds credentials",
 		"routes: [ { path: /a, verify: { nobody: true } } ]":                                                         "nobody",
 		"routes: [ { path: /a, verify: { hmac: { header: X-A, algorithm: md5 }, secrets: [ x ] } } ]":                "md5",
 		"limits: { body: none }\nroutes: [ { path: /a, verify: { none: true } } ]":                                   "expected a size such as 1MiB",

@@ -190,6 +190,7 @@ func conformance(t *testing.T) []row {
 		{name: "method PUT", state: usual, call: call{method: "PUT", body: "{}"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
 		{name: "method HEAD", state: usual, call: call{method: "HEAD"}, status: 405, expects: allow, outcome: "/open method"},
 		{name: "method OPTIONS", state: usual, call: call{method: "OPTIONS"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
+		{name: "method OPTIONS, of no path", state: usual, call: call{raw: "OPTIONS * HTTP/1.1\r\nHost: door\r\n\r\n"}, status: 404, text: "no such path\n", outcome: "none not_found"},
 		{name: "method of nobody's", state: usual, call: call{method: "POSTED"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},
 		{name: "method, before the length", state: usual, call: call{method: "PUT", length: 300 << 20}, status: 405, text: "expected POST\n", expects: allow, closes: true, outcome: "/open method"},
 		{name: "method, before memory", state: full, call: call{method: "PUT", body: "{}"}, status: 405, text: "expected POST\n", expects: allow, outcome: "/open method"},

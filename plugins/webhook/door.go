@@ -211,8 +211,6 @@ func (d *door) take(req *request) outcome {
 		return badMethod
 	case req.ContentLength > d.limits.body:
 		return tooLarge
-	case d.inFlight.Load() > int64(d.limits.connections): // only over HTTP/2, whose connections have many
-		return noMemory
 	}
 	body, err := readAll(req.Body, req.ContentLength, d.limits.body, &req.held)
 	req.bytes = len(body)
@@ -365,6 +363,7 @@ const (
 	badCoding                 // an unknown Content-Encoding
 	incomplete                // not all of it came in time
 	broken                    // it ended, or was framed wrongly
+	handshake                 // of TLS: there was no request
 	outcomes                  // how many there are
 )
 
@@ -387,4 +386,5 @@ var answers = [outcomes]struct {
 	badCoding:  {"coding", http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
 	incomplete: {"incomplete", http.StatusServiceUnavailable, "not complete in time, send it again"},
 	broken:     {"broken", http.StatusBadRequest, "not complete"},
+	handshake:  {"handshake", 0, ""},
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log"
 	"maps"
 	"net"
@@ -76,7 +77,7 @@ func newHTTP2(d *door, logger *service.Logger) *http.Server {
 		DisableGeneralOptionsHandler: true, // the door answers
 
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: 128,
+			MaxConcurrentStreams: streams,
 			// What is on its way while nobody has read it. It is in no budget, but read
 			// at once, so it is seldom used; less would make a large body from far away
 			// too slow for limits.read.
@@ -142,12 +143,17 @@ func (s *server) connection(c *conn) {
 		return
 	}
 	t := tls.Server(c, &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		GetConfigForClient: s.certificates.get,
-		NextProtos:         []string{"h2", "http/1.1"},
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return s.certificates.get(s.listener.http2.Load() < s.mostHTTP2()), nil
+		},
 	})
 	_ = c.SetDeadline(time.Now().Add(s.door.limits.read))
-	if t.Handshake() != nil {
+	if err := t.Handshake(); err != nil {
+		if !errors.Is(err, io.EOF) { // as who only looks whether the port is open
+			s.door.nowhere.outcomes[handshake].Add(1)
+			s.door.observe.warn(warning{s.door.nowhere.path, handshake})
+		}
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
@@ -156,10 +162,18 @@ func (s *server) connection(c *conn) {
 		return
 	}
 	c.http2.Store(true)
-	if !s.upgraded.hand(t) {
-		c.http2.Store(false)
+	if s.listener.http2.Add(1) > s.mostHTTP2() || !s.upgraded.hand(t) {
+		_ = c.Close()
 	}
 }
+
+// streams is how many requests a connection of HTTP/2 may have under way.
+const streams = 32
+
+// mostHTTP2 is how many connections may be of HTTP/2: so many that their requests,
+// too, are at most as many as connections may be. Each takes memory for its header
+// before the door sees it.
+func (s *server) mostHTTP2() int64 { return int64(max(1, s.door.limits.connections/streams)) }
 
 // shutdown ends all connections: those that idle at once, others when they have
 // their answer, or when the context ends.
@@ -233,6 +247,7 @@ func (h *handover) Close() error {
 type listener struct {
 	net.Listener
 	slots chan struct{}
+	http2 atomic.Int64 // connections of it
 
 	mu   sync.Mutex
 	open map[*conn]struct{}
@@ -243,7 +258,7 @@ type conn struct {
 	net.Conn
 	of    *listener
 	idle  atomic.Int64 // unix nanoseconds; 0 while it serves a request, evicted if it is closed for another one
-	http2 atomic.Bool  // net/http has it
+	http2 atomic.Bool  // net/http has it, and closes it
 	once  sync.Once
 }
 
@@ -341,6 +356,9 @@ func (c *conn) Close() error {
 		c.of.mu.Lock()
 		delete(c.of.open, c)
 		c.of.mu.Unlock()
+		if c.http2.Load() {
+			c.of.http2.Add(-1)
+		}
 		<-c.of.slots
 	})
 	return err

@@ -133,3 +133,14 @@ func TestRefusedCertificates(t *testing.T) {
 		require.ErrorContains(t, err, expected)
 	}
 }
+
+// A handshake that fails is counted, who only looks whether the port is open is not.
+func TestFailedHandshake(t *testing.T) {
+	authority := newAuthority(t)
+	s := newStand(t, limited(limitsOfRows, authority.files(t).yaml), acks)
+	require.NoError(t, s.dial(t).Close())
+	_, err := served(t, s, &tls.Config{RootCAs: newAuthority(t).pool})
+	require.Error(t, err)
+	eventually(t, func() bool { return s.metrics.all("webhook_deliveries")["none handshake"] == 1 })
+	require.Contains(t, s.logs.String(), "outcome=handshake")
+}
