@@ -126,6 +126,7 @@ func TestSampleEvents(t *testing.T) {
 			if err != nil {
 				return // what it says stands in the golden
 			}
+			requireBounded(t, s.vendor, &s.delivery, events)
 			for _, e := range events {
 				require.Equal(t, redecodable(e), redecodable(again(t, s.vendor, e)), "raw does not decode to the same event")
 				requireCloudEvent(t, e)

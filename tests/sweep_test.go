@@ -99,6 +99,7 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 	require.NoError(t, err, "%s", d.Body)
 	require.NotEmpty(t, events, "%s", d.Body)
 	requireNothingLost(t, v, d, events)
+	requireBounded(t, v, d, events)
 	for _, e := range events {
 		if got, want := redecodable(again(t, v, e)), redecodable(e); got != want {
 			require.Equal(t, want, got, "raw does not decode to the same event")
@@ -134,6 +135,19 @@ func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, e
 			require.Fail(t, "lost "+leaf, "%d of %d are kept of %s", kept[leaf], n, document.Text())
 		}
 	}
+}
+
+// requireBounded holds what the events repeat of a payload to its bound: 8 times the
+// payload and 2 KiB an event.
+func requireBounded(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
+	t.Helper()
+	document, err := v.Payload(d)
+	require.NoError(t, err)
+	size := 0
+	for _, e := range events {
+		size += len(e.Data.Raw)
+	}
+	require.LessOrEqual(t, size, 8*len(document.Text())+2048*len(events), "%.4096s", d.Body)
 }
 
 // leaves counts the names and scalars within a value. Null and "" say

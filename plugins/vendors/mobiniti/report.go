@@ -49,15 +49,11 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	if err := s.take(in); err != nil {
 		return err
 	}
-	events := len(s.joined) + len(s.orphans)
-	if events == 0 || s.size > 8*len(in.Payload.Text())+2<<10*(events+1) {
+	if len(s.joined)+len(s.orphans) == 0 || s.size > 8*len(in.Payload.Text())+2<<10*s.events {
 		return emit(other(in))
 	}
-	if s.left() {
-		events++
-	}
 	slice := func(statuses *listings, messages string) string {
-		if events == 1 {
+		if s.events == 1 {
 			return "" // it is the report itself
 		}
 		return s.slice(statuses, messages)
@@ -210,8 +206,9 @@ type slicer struct {
 	leftStatuses left
 	leftMessages left
 
-	size int    // of all slices, at most
-	text []byte // of the slice that was built last
+	events int    // that the slices give
+	size   int    // of all slices, at most
+	text   []byte // of the slice that was built last
 }
 
 // left is what cannot be joined of an array, or what stands in its place.
@@ -287,32 +284,40 @@ func (s *slicer) take(in *vendors.Input) error {
 		}
 	}
 
-	frame := len(`{,"statuses":[],"messages":[]}`) + len(s.total)
-	s.size = len(s.extras) + 1
+	s.size = len(s.extras) + len(",")
 	for element := range s.leftMessages.elementsOf(s.Messages) {
 		if !isMessage(element) {
 			s.leftMessages.add(element.Text())
 			continue
 		}
 		of := numbers[numberOf(element.Get("phone_number"))]
-		s.size += frame + len(element.Text())
+		s.joined = append(s.joined, of)
+		s.count(1, len(element.Text()))
 		if of != nil {
 			of.matched = true
 			s.size += of.size
 		}
-		s.joined = append(s.joined, of)
-		if len(s.joined) > in.MaxEvents {
-			return in.TooMany()
-		}
 	}
 	for _, of := range order {
 		if !of.matched {
-			s.orphans = append(s.orphans, of.byCode()...)
-			s.size += frame + of.size
+			codes := of.byCode()
+			s.orphans = append(s.orphans, codes...)
+			s.count(len(codes), of.size)
 		}
 	}
-	s.size += s.leftStatuses.size() + s.leftMessages.size()
+	if s.left() {
+		s.count(1, s.leftStatuses.size()+s.leftMessages.size())
+	}
+	if s.events > in.MaxEvents {
+		return in.TooMany()
+	}
 	return nil
+}
+
+// count counts slices of that size together, beside what each of them repeats.
+func (s *slicer) count(events, size int) {
+	s.events += events
+	s.size += events*(len(`{,"statuses":[],"messages":[]}`)+len(s.total)) + size
 }
 
 func isMessage(element payload.Value) bool {
