@@ -159,7 +159,7 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 		eventType := outcome(r, s)
 		if i == 0 {
 			v = verdict{eventType: eventType, status: s.status, code: s.Code}
-		} else if s.code != l.all[0].status.code || eventType != v.eventType {
+		} else if s.codeID != l.all[0].status.codeID || eventType != v.eventType {
 			several = true
 		}
 	}
@@ -233,6 +233,7 @@ type listing struct {
 type listedStatus struct {
 	status
 	code           string // "100" and 100 are the same
+	codeID         int    // of equal codes: these may be long, and are compared for each number
 	before, behind string // the status's text around its recipients
 }
 
@@ -253,6 +254,7 @@ func newSlicer(p payload.Value) *slicer {
 
 // take joins messages and statuses by the numbers.
 func (s *slicer) take(in *vendors.Input) error {
+	codeIDs := map[string]int{}
 	numbers := map[string]*listings{}
 	var order []*listings
 	for element := range s.leftStatuses.elementsOf(s.Statuses) {
@@ -261,6 +263,12 @@ func (s *slicer) take(in *vendors.Input) error {
 			s.leftStatuses.add(element.Text())
 			continue
 		}
+		id, known := codeIDs[listed.code]
+		if !known {
+			id = len(codeIDs)
+			codeIDs[listed.code] = id
+		}
+		listed.codeID = id
 		bad := listing{status: listed}
 		for recipient := range recipients.Elements() {
 			number := numberOf(recipient)
@@ -352,7 +360,7 @@ func listedStatusOf(element payload.Value) (listed *listedStatus, recipients pay
 		return member.Text()
 	})
 	before, behind, _ := strings.Cut(text, mark)
-	return &listedStatus{s, code, before, behind}, s.Recipients
+	return &listedStatus{status: s, code: code, before: before, behind: behind}, s.Recipients
 }
 
 // numberOf returns what joins a message to its statuses: a report writes one
@@ -385,14 +393,15 @@ func (l *listings) byCode() []*listings {
 		return []*listings{l}
 	}
 	var order []*listings
-	codes := map[string]*listings{}
+	codes := map[int]*listings{}
 	for _, listing := range l.all {
-		code := listing.status.code
-		if codes[code] == nil {
-			codes[code] = &listings{}
-			order = append(order, codes[code])
+		of := codes[listing.status.codeID]
+		if of == nil {
+			of = &listings{}
+			codes[listing.status.codeID] = of
+			order = append(order, of)
 		}
-		codes[code].all = append(codes[code].all, listing)
+		of.all = append(of.all, listing)
 	}
 	return order
 }
