@@ -140,11 +140,13 @@ func TestUndecodable(t *testing.T) {
 
 // What cannot become events keeps no secret either, if it can be parsed.
 func TestUndecodableKeepsNoSecret(t *testing.T) {
-	out := process(t, `oneroute_decode: {}`, message(`[{"credentials":"SECRET"}]`))
-	require.Error(t, out[0].GetError())
-	text, err := out[0].AsBytes()
-	require.NoError(t, err)
-	require.Equal(t, `[{}]`, string(text))
+	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
+		out := process(t, `oneroute_decode: {}`, message(`[{"credentials":"SECRET"}]`, "webhook_content_type", contentType))
+		require.Error(t, out[0].GetError())
+		text, err := out[0].AsBytes()
+		require.NoError(t, err)
+		require.Equal(t, `[{}]`, string(text))
+	}
 
 	body := `{"event":"newMessage","conversation":{"Channel":{"credentials":{"token":"SECRET"},"webhookUrl":"https://SECRET.example"}}}`
 	for _, yaml := range []string{

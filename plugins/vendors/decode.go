@@ -145,7 +145,8 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 }
 
 // isForm tells a form by the content type, then by the first bytes. A body that
-// begins as an object is none, whatever the content type says.
+// begins as an object, array or string is none, whatever the content type says:
+// only [a]=1 can be a form that begins so.
 func isForm(d *delivery.Delivery) bool {
 	if len(d.Body) > 0 && d.Body[0] == '{' {
 		return false // as almost all are
@@ -155,14 +156,16 @@ func isForm(d *delivery.Delivery) bool {
 		return false
 	}
 	mediaType, _, _ := mime.ParseMediaType(d.ContentType)
+	name, _, found := bytes.Cut(body, []byte("="))
 	switch {
-	case mediaType == "application/x-www-form-urlencoded":
-		return true
 	case strings.HasSuffix(mediaType, "json"):
 		return false
+	case mediaType != "application/x-www-form-urlencoded":
+		return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
+	case len(body) > 0 && (body[0] == '[' || body[0] == '"'):
+		return found && !bytes.ContainsRune(name, '"')
 	}
-	name, _, found := bytes.Cut(body, []byte("="))
-	return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
+	return true
 }
 
 // Decode turns a delivery, whose payload is the document, into its events, at
