@@ -300,7 +300,7 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 // reads answered false, call_type missed and duration 0, and is no missed call.
 func started(c *call, r *vendors.Reader) *event.Call {
 	return &event.Call{
-		ID:                       r.Text("call.id", rid(&c.record)),
+		ID:                       r.Text("call.id", c.ResourceID, c.ID),
 		StartedAt:                r.Time("call.started_at", c.StartTime),
 		OurNumber:                r.Phone("call.our_number", c.TrackingPhoneNumber),
 		FirstCall:                r.Bool("call.first_call", c.FirstCall),
@@ -372,7 +372,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 			Agent:   convertAgent(r, t.Agent),
 			Account: account(&t.record, r),
 			Message: event.Message{
-				ID:             r.Text("message.id", rid(&t.record)),
+				ID:             r.Text("message.id", t.ResourceID, t.ID),
 				From:           r.PhoneOrShortCode("message.from", t.SourceNumber),
 				To:             r.PhoneOrShortCode("message.to", t.DestinationNumber),
 				Text:           r.Text("message.text", t.Content),
@@ -398,7 +398,7 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
 			Account: account(&f.record, r),
 			Form: &event.Form{
-				ID:          r.Text("form.id", rid(&f.record)),
+				ID:          r.Text("form.id", f.ResourceID, f.ID),
 				URL:         r.Text("form.url", f.FormURL, f.URL),
 				SubmittedAt: r.Time("form.submitted_at", f.SubmittedAt),
 				FirstForm:   r.Bool("form.first_form", f.FirstForm),
