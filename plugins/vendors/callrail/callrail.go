@@ -552,11 +552,7 @@ func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
 func changes(r *vendors.Reader, v payload.Value) []string {
 	var converted []string
 	add := func(element payload.Value) {
-		names := []payload.Value{element}
-		if element.Kind() == payload.Object && (element.Has("name") || element.Has("field")) {
-			names = []payload.Value{element.Get("name"), element.Get("field")}
-		}
-		if change := changed(r.Text("changes", names...)); change != "" && !slices.Contains(converted, change) {
+		if change := changed(r.Text("changes", element.Get("name"), element.Get("field"), element)); change != "" && !slices.Contains(converted, change) {
 			converted = append(converted, change)
 		}
 	}
