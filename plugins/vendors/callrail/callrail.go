@@ -8,7 +8,6 @@ package callrail
 import (
 	"crypto"
 	"embed"
-	"slices"
 	"sync"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -551,8 +550,11 @@ func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
 // name or an object that has one; which, the vendor does not say.
 func changes(r *vendors.Reader, v payload.Value) []string {
 	var converted []string
+	seen := map[string]bool{}
 	add := func(element payload.Value) {
-		if change := changed(r.Text("changes", element.Get("name"), element.Get("field"), element)); change != "" && !slices.Contains(converted, change) {
+		change := changed(r.Text("changes", element.Get("name"), element.Get("field"), element))
+		if change != "" && !seen[change] {
+			seen[change] = true
 			converted = append(converted, change)
 		}
 	}
@@ -560,16 +562,10 @@ func changes(r *vendors.Reader, v payload.Value) []string {
 		add(v)
 	}
 	for element := range v.Elements() {
-		if len(converted) == maxChanges {
-			break // raw has them all
-		}
 		add(element)
 	}
 	return converted
 }
-
-// maxChanges is far more than a call has fields.
-const maxChanges = 256
 
 func changed(wire string) string {
 	switch wire {
