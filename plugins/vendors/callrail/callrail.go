@@ -46,7 +46,8 @@ func init() {
 	})
 }
 
-// family is what a payload unmistakably is, whatever the route says.
+// family is what a payload unmistakably is, whatever the route says. A form_data
+// of nothing tells nothing: calls send "" for what they lack.
 type family string
 
 const (
@@ -57,7 +58,7 @@ const (
 
 func (o *record) family() family {
 	switch {
-	case sent(o.FormData):
+	case !o.FormData.Absent():
 		return forms
 	case sent(o.Content) && sent(o.SourceNumber) && sent(o.DestinationNumber):
 		return texts
@@ -104,10 +105,13 @@ func shape(p payload.Value) string {
 		return "text_message"
 	}
 	direction, _ := c.Direction.Scalar()
+	isCall := sent(c.StartTime) && (sent(c.CallType) || sent(c.Direction))
 	switch {
 	case p.Has("call_id") && c.ResourceID.Absent() && c.ID.Absent():
 		return "voice_assist_call_answered"
-	case !sent(c.StartTime) || !sent(c.CallType) && !sent(c.Direction):
+	case !isCall && sent(c.FormData):
+		return "form_submission" // an empty one
+	case !isCall:
 		return ""
 	case sent(c.Changes) && direction == "outbound":
 		return "outbound_call_modified"
