@@ -5,6 +5,7 @@
 package oneroute
 
 import (
+	"cmp"
 	"crypto"
 	"embed"
 
@@ -123,8 +124,8 @@ func newMessage(in *vendors.Input) vendors.Draft {
 	case event.False:
 		draft.Type = event.MessageReceived
 		draft.Data.Direction = event.Inbound
-		if c.Customer.Absent() || c.Customer.Kind() != payload.Object {
-			draft.Data.Contact = event.Contact{Name: r.Text("contact.name", s.Name)}
+		if who := &draft.Data.Contact; cmp.Or(who.ID, who.Name, who.Phone, who.Email) == "" {
+			who.Name = r.Text("contact.name", s.Name)
 		}
 	case event.True:
 		draft.Type = event.MessageSent
