@@ -158,15 +158,15 @@ type processor struct {
 	maxEvents     int
 	maxEventBytes int
 
-	events, issues, undecodable *service.MetricCounter
+	events, issues, undecodable *counter
 }
 
 func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Resources) (*processor, error) {
 	p := &processor{
 		vendor:      v,
-		events:      mgr.Metrics().NewCounter("webhook_events", "vendor", "schema"),
-		issues:      mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason"),
-		undecodable: mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason"),
+		events:      newCounter(mgr.Metrics().NewCounter("webhook_events", "vendor", "schema")),
+		issues:      newCounter(mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason")),
+		undecodable: newCounter(mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason")),
 	}
 	var err error
 	if v == nil {
@@ -213,14 +213,19 @@ func (p *processor) Process(_ context.Context, msg *service.Message) (service.Me
 	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
 		reason = u.Reason
 	}
-	p.undecodable.Incr(1, vendor, string(reason))
+	p.undecodable.add(1, vendor, string(reason))
 	msg.MetaSetMut(metaReason, string(reason))
 	msg.MetaSetMut(metaDetail, vendors.Clean(err.Error(), 512))
 	return nil, err
 }
 
 // Close implements service.Processor.
-func (p *processor) Close(context.Context) error { return nil }
+func (p *processor) Close(context.Context) error {
+	for _, c := range []*counter{p.events, p.issues, p.undecodable} {
+		c.tell()
+	}
+	return nil
+}
 
 // decode also returns the name of the vendor, "unknown" if it is none.
 func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, error) {
@@ -257,11 +262,10 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		return nil, v.Name, err
 	}
 	for _, s := range j.schemas {
-		j.labels = [2]string{v.Name, s.of}
-		p.events.Incr(s.n, j.labels[:]...)
+		p.events.add(s.n, v.Name, s.of)
 	}
 	for _, i := range j.issues {
-		p.issues.Incr(i.n, v.Name, string(i.of))
+		p.issues.add(i.n, v.Name, string(i.of))
 	}
 	return j.messages(), v.Name, nil
 }
@@ -279,7 +283,19 @@ type job struct {
 	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
-	labels  [2]string // of a counter, to allocate none
+
+	eventType, schema, vendor, date metadata // of the events before, which were mostly the same
+}
+
+// metadata is a value of metadata. A string that is one is allocated anew, so one
+// that is set again and again is kept.
+type metadata struct{ value any }
+
+func (m *metadata) of(text string) any {
+	if m.value != text {
+		m.value = text
+	}
+	return m.value
 }
 
 // encoded is what becomes a message of an event.
@@ -305,7 +321,8 @@ func (j *job) free() {
 	}
 	clear(j.encoded)
 	clear(j.keys)
-	*j = job{emit: j.emit, note: j.note, keys: j.keys[:0], text: j.text, encoded: j.encoded[:0], schemas: j.schemas[:0], issues: j.issues[:0]}
+	j.msg, j.delivery = nil, delivery.Delivery{}
+	j.keys, j.encoded, j.schemas, j.issues = j.keys[:0], j.encoded[:0], j.schemas[:0], j.issues[:0]
 	jobs.Put(j)
 }
 
@@ -377,18 +394,13 @@ func (j *job) messages() service.MessageBatch {
 		} else {
 			msg = service.NewMessageWithContext(j.msg.Context(), e.text)
 		}
-		eventType := any(e.eventType)
 		msg.MetaSetMut("event_id", e.id)
-		msg.MetaSetMut("event_type", eventType)
+		msg.MetaSetMut("event_type", j.eventType.of(e.eventType))
 		msg.MetaSetMut("event_key", e.key)
-		msg.MetaSetMut("event_vendor", e.vendor)
-		if e.schema == e.eventType {
-			msg.MetaSetMut("event_schema", eventType)
-		} else {
-			msg.MetaSetMut("event_schema", e.schema)
-		}
+		msg.MetaSetMut("event_vendor", j.vendor.of(e.vendor))
+		msg.MetaSetMut("event_schema", j.schema.of(e.schema))
 		if e.recorded != "" {
-			msg.MetaSetMut("event_date", e.recorded[:len("2006-01-02")])
+			msg.MetaSetMut("event_date", j.date.of(e.recorded[:len("2006-01-02")]))
 		}
 		msg.MetaSetMut("content-type", event.ContentType)
 		batch[i] = msg

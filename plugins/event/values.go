@@ -107,7 +107,6 @@ func ParseTime(s string) (string, bool) {
 			return "", false
 		}
 	}
-	fraction := s[len(layout):zone]
 	year, month, day := int(number(s[:2])*100+number(s[2:4])), number(s[5:7]), number(s[8:10])
 	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:19])
 	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
@@ -116,18 +115,30 @@ func ParseTime(s string) (string, bool) {
 	if s[zone:] == "Z" && s[10] == 'T' {
 		return s, true
 	}
-	t := time.Date(year, time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
+	minutes := int(hour)*60 + int(minute) // of the day, in UTC
 	if s[zone:] != "Z" && s[zone:] != "z" {
 		offset, ok := parseOffset(s[zone:])
 		if !ok {
 			return "", false
 		}
-		if t = t.Add(-offset); t.Year() < 0 || t.Year() > 9999 {
+		minutes -= offset
+	}
+	var buf [64]byte
+	b := buf[:0]
+	if 0 <= minutes && minutes < 24*60 {
+		b = append(b, s[:len("2006-01-02")]...)
+	} else { // it is another day there
+		t := time.Date(year, time.Month(month), int(day), 0, minutes, 0, 0, time.UTC)
+		if t.Year() < 0 || t.Year() > 9999 {
 			return "", false
 		}
+		b = t.AppendFormat(b, time.DateOnly)
+		minutes = t.Hour()*60 + t.Minute()
 	}
-	var b [64]byte
-	return string(append(append(appendDateTime(b[:0], t), fraction...), 'Z')), true
+	b = appendTwo(append(b, 'T'), minutes/60)
+	b = appendTwo(append(b, ':'), minutes%60)
+	b = append(append(b, s[len("2006-01-02T15:04"):zone]...), 'Z') // seconds and fraction
+	return string(b), true
 }
 
 func daysIn(year int, month uint) uint {
@@ -141,18 +152,6 @@ func daysIn(year int, month uint) uint {
 		return 28
 	}
 	return 31
-}
-
-// appendDateTime appends a time as 2006-01-02T15:04:05.
-func appendDateTime(b []byte, t time.Time) []byte {
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	b = appendTwo(appendTwo(b, year/100), year%100)
-	b = appendTwo(append(b, '-'), int(month))
-	b = appendTwo(append(b, '-'), day)
-	b = appendTwo(append(b, 'T'), hour)
-	b = appendTwo(append(b, ':'), minute)
-	return appendTwo(append(b, ':'), second)
 }
 
 func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
@@ -174,23 +173,22 @@ func isDateTime(s string) bool {
 // number returns the value of two digits.
 func number(s string) uint { return uint(s[0]-'0')*10 + uint(s[1]-'0') }
 
-// parseOffset takes ±hh:mm or ±hhmm.
-func parseOffset(s string) (time.Duration, bool) {
+// parseOffset takes ±hh:mm or ±hhmm, and returns the minutes.
+func parseOffset(s string) (int, bool) {
 	if len(s) == 6 && s[3] == ':' {
 		s = s[:3] + s[4:]
 	}
 	if len(s) != 5 || s[0] != '+' && s[0] != '-' || !isDigits(s[1:]) {
 		return 0, false
 	}
-	hours, minutes := time.Duration(number(s[1:3])), time.Duration(number(s[3:5]))
+	hours, minutes := int(number(s[1:3])), int(number(s[3:5]))
 	if hours > 23 || minutes > 59 {
 		return 0, false
 	}
-	offset := hours*time.Hour + minutes*time.Minute
 	if s[0] == '-' {
-		offset = -offset
+		return -(hours*60 + minutes), true
 	}
-	return offset, true
+	return hours*60 + minutes, true
 }
 
 // ParsePhone takes a phone number, punctuation allowed, and returns it in E.164:

@@ -8,17 +8,22 @@ import (
 	"unsafe"
 )
 
-// Bind returns a native structure filled from an object: a struct whose fields,
-// those of embedded structs included, are of type Value and carry the name of a
-// member in a json tag. Members without a field are passed over, fields without
-// a member stay missing.
+// Bind returns a native structure filled from an object: see BindTo.
 func Bind[T any](v Value) T {
 	var native T
+	BindTo(v, &native)
+	return native
+}
+
+// BindTo fills a native structure, which is empty, from an object: a struct whose
+// fields, those of embedded structs included, are of type Value and carry the name
+// of a member in a json tag. Members without a field are passed over, fields
+// without a member stay missing.
+func BindTo[T any](v Value, native *T) {
 	f := fieldsOf(reflect.TypeFor[T]())
 	if v.Kind() == Object {
-		f.bind(v, unsafe.Pointer(&native))
+		f.bind(v, unsafe.Pointer(native))
 	}
-	return native
 }
 
 // bind sets the fields of the struct at native, whose fields these are: fieldsOf

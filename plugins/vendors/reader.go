@@ -189,11 +189,13 @@ type member struct {
 // members returns the members of an open map, each name once, where it stood
 // first, with its last value.
 func (r *Reader) members(field string, v payload.Value) []member {
-	var (
-		members []member
-		index   map[string]int // of the members, once they are too many to look at each
-	)
-	for name, value := range r.object(field, v).Members() {
+	object := r.object(field, v)
+	if object.Kind() != payload.Object {
+		return nil
+	}
+	members := make([]member, 0, 4)
+	var index map[string]int // of the members, once they are too many to look at each
+	for name, value := range object.Members() {
 		i, known := index[name]
 		if index == nil {
 			i = slices.IndexFunc(members, func(m member) bool { return m.name == name })

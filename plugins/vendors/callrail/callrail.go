@@ -84,7 +84,8 @@ func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) v
 	return func(in *vendors.Input) vendors.Draft {
 		structure := structures.Get().(*T)
 		defer structures.Put(structure)
-		*structure = payload.Bind[T](in.Payload)
+		*structure = *new(T)
+		payload.BindTo(in.Payload, structure)
 		if actual := P(structure).family(); actual != "" && actual != declared {
 			draft := other(in)
 			draft.Type = "callrail.unrecognized"
