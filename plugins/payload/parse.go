@@ -28,12 +28,12 @@ func Parse(text string) (Value, error) {
 	}
 	doc := documents.Get().(*document)
 	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/16)} // a value every 12 to 40 bytes, keys counted
-	err := p.parse()
+	p.document()
 	doc.text, doc.nodes = p.compact(), p.nodes
 	v := Value{doc: doc}
-	if err != nil {
+	if p.err != nil {
 		v.Release()
-		return Value{}, fmt.Errorf("reading JSON: %w", err)
+		return Value{}, fmt.Errorf("reading JSON: %w", p.err)
 	}
 	return v, nil
 }
@@ -49,59 +49,60 @@ func invalidUTF8(text string) (at int) {
 }
 
 // parser notes a node for every value, at the place that the value has in the
-// text without insignificant whitespace. Between two methods, at stands on the
-// next byte that is not yet read.
+// text without insignificant whitespace. Its methods that take a place in the text
+// read what stands there and return the place behind it; or stop, with the error in
+// err. The place is passed on instead of kept: it changes with every byte.
 type parser struct {
 	text  string
-	at    int
 	depth int
 	nodes []node
+	err   error
 
-	spaces int             // bytes of whitespace before at
+	spaces int             // bytes of whitespace so far
 	copied int             // bytes of text that are in dense, or left out of it
 	dense  strings.Builder // the text so far without whitespace, if there was any
 }
 
-func (p *parser) parse() error {
-	p.space()
-	if err := p.value(); err != nil {
-		return err
-	}
-	p.space()
-	if p.at < len(p.text) {
-		return p.expected("nothing after the value")
-	}
-	return nil
-}
+// stop is what is returned instead of a place.
+const stop = -1
 
-// place returns where at is in the text without whitespace.
-func (p *parser) place() uint32 { return uint32(p.at - p.spaces) }
+func (p *parser) document() {
+	at := p.value(p.space(0))
+	if at == stop {
+		return
+	}
+	if at = p.space(at); at < len(p.text) {
+		p.expected(at, "nothing after the value")
+	}
+}
 
 // space passes over whitespace; there is seldom any.
-func (p *parser) space() {
-	if p.at < len(p.text) && p.text[p.at] <= ' ' {
-		p.skip()
+func (p *parser) space(at int) int {
+	if at < len(p.text) && p.text[at] <= ' ' {
+		return p.skip(at)
 	}
+	return at
 }
 
-func (p *parser) skip() {
-	start := p.at
-	for p.at < len(p.text) {
-		switch p.text[p.at] {
+func (p *parser) skip(start int) int {
+	at := start
+	for at < len(p.text) {
+		switch p.text[at] {
 		case ' ', '\t', '\n', '\r':
-			p.at++
+			at++
 			continue
 		}
 		break
 	}
-	if p.at > start {
+	if at > start {
 		if p.spaces == 0 {
 			p.dense.Grow(len(p.text))
 		}
 		p.dense.WriteString(p.text[p.copied:start])
-		p.copied = p.at
-		p.spaces += p.at - start
+		p.copied = at
+		p.spaces += at - start
 	}
+	return at
 }
 
 func (p *parser) compact() string {
@@ -112,49 +113,52 @@ func (p *parser) compact() string {
 	return p.dense.String()
 }
 
-func (p *parser) expected(what string) error {
-	if p.at >= len(p.text) {
-		return fmt.Errorf("byte %d: expected %s, got the end", p.at, what)
+func (p *parser) expected(at int, what string) int {
+	if at >= len(p.text) {
+		p.err = fmt.Errorf("byte %d: expected %s, got the end", len(p.text), what)
+	} else {
+		r, _ := utf8.DecodeRuneInString(p.text[at:])
+		p.err = fmt.Errorf("byte %d: expected %s, got %q", at, what, r)
 	}
-	r, _ := utf8.DecodeRuneInString(p.text[p.at:])
-	return fmt.Errorf("byte %d: expected %s, got %q", p.at, what, r)
+	return stop
 }
 
-// peek returns the next byte, 0 at the end: nothing valid goes on with a 0.
-func (p *parser) peek() byte {
-	if p.at < len(p.text) {
-		return p.text[p.at]
+// peek returns the byte at a place, 0 at the end: nothing valid goes on with a 0.
+func (p *parser) peek(at int) byte {
+	if at < len(p.text) {
+		return p.text[at]
 	}
 	return 0
 }
 
-func (p *parser) value() error {
-	switch c := p.peek(); c {
+func (p *parser) value(at int) int {
+	switch c := p.peek(at); c {
 	case '"':
-		return p.string("a value")
+		return p.string(at)
 	case '{':
-		return p.object()
+		return p.object(at)
 	case '[':
-		return p.array()
+		return p.array(at)
 	case 't':
-		return p.literal("true", Bool)
+		return p.literal(at, "true", Bool)
 	case 'f':
-		return p.literal("false", Bool)
+		return p.literal(at, "false", Bool)
 	case 'n':
-		return p.literal("null", Null)
+		return p.literal(at, "null", Null)
 	default:
 		if c == '-' || '0' <= c && c <= '9' {
-			return p.number()
+			return p.number(at)
 		}
-		return p.expected("a value")
+		return p.expected(at, "a value")
 	}
 }
 
-// leaf notes a value without others in it, which began at start and ends at at.
-func (p *parser) leaf(kind Kind, start int, escaped bool) {
+// leaf notes a value without others in it.
+func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
 	n := p.add()
-	n.start, n.end, n.next = uint32(start-p.spaces), p.place(), uint32(len(p.nodes))
+	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
 	n.kind, n.escaped = kind, escaped
+	return end
 }
 
 // add returns the next node, to be filled in place: a node made elsewhere is slow
@@ -168,132 +172,125 @@ func (p *parser) add() *node {
 	return &p.nodes[n]
 }
 
-// open notes an array or object, whose bracket is next, and returns its node.
-func (p *parser) open(kind Kind) (self int, err error) {
+// open notes an array or object, whose bracket is at a place, and returns its node.
+func (p *parser) open(kind Kind, at int) (self int) {
 	if p.depth++; p.depth > MaxDepth {
-		return 0, fmt.Errorf("byte %d: expected at most %d levels of nesting", p.at, MaxDepth)
+		p.err = fmt.Errorf("byte %d: expected at most %d levels of nesting", at, MaxDepth)
+		return stop
 	}
 	self = len(p.nodes)
-	*p.add() = node{start: p.place(), kind: kind}
-	p.at++
-	p.space()
-	return self, nil
+	*p.add() = node{start: uint32(at - p.spaces), kind: kind}
+	return self
 }
 
-// close ends the array or object, whose bracket is next.
-func (p *parser) close(self int) {
-	p.at++
+// close ends an array or object, whose bracket is at a place.
+func (p *parser) close(self, at int) int {
+	at++
 	p.depth--
-	p.nodes[self].end, p.nodes[self].next = p.place(), uint32(len(p.nodes))
+	p.nodes[self].end, p.nodes[self].next = uint32(at-p.spaces), uint32(len(p.nodes))
+	return at
 }
 
-func (p *parser) object() error {
-	self, err := p.open(Object)
-	if err != nil {
-		return err
+func (p *parser) object(at int) int {
+	self := p.open(Object, at)
+	if self == stop {
+		return stop
 	}
-	if p.peek() != '}' {
-		for {
-			if err := p.string("a key in quotes"); err != nil {
-				return err
-			}
-			p.space()
-			if p.peek() != ':' {
-				return p.expected("':' after a key")
-			}
-			p.at++
-			p.space()
-			if err := p.value(); err != nil {
-				return err
-			}
-			p.space()
-			if p.peek() == '}' {
-				break
-			}
-			if p.peek() != ',' {
-				return p.expected("',' or '}'")
-			}
-			p.at++
-			p.space()
+	at = p.space(at + 1)
+	if p.peek(at) == '}' {
+		return p.close(self, at)
+	}
+	for {
+		if p.peek(at) != '"' {
+			return p.expected(at, "a key in quotes")
+		}
+		if at = p.string(at); at == stop {
+			return stop
+		}
+		if at = p.space(at); p.peek(at) != ':' {
+			return p.expected(at, "':' after a key")
+		}
+		if at = p.value(p.space(at + 1)); at == stop {
+			return stop
+		}
+		switch at = p.space(at); p.peek(at) {
+		case ',':
+			at = p.space(at + 1)
+		case '}':
+			return p.close(self, at)
+		default:
+			return p.expected(at, "',' or '}'")
 		}
 	}
-	p.close(self)
-	return nil
 }
 
-func (p *parser) array() error {
-	self, err := p.open(Array)
-	if err != nil {
-		return err
+func (p *parser) array(at int) int {
+	self := p.open(Array, at)
+	if self == stop {
+		return stop
 	}
-	if p.peek() != ']' {
-		for {
-			if err := p.value(); err != nil {
-				return err
-			}
-			p.space()
-			if p.peek() == ']' {
-				break
-			}
-			if p.peek() != ',' {
-				return p.expected("',' or ']'")
-			}
-			p.at++
-			p.space()
+	at = p.space(at + 1)
+	if p.peek(at) == ']' {
+		return p.close(self, at)
+	}
+	for {
+		if at = p.value(at); at == stop {
+			return stop
+		}
+		switch at = p.space(at); p.peek(at) {
+		case ',':
+			at = p.space(at + 1)
+		case ']':
+			return p.close(self, at)
+		default:
+			return p.expected(at, "',' or ']'")
 		}
 	}
-	p.close(self)
-	return nil
 }
 
-func (p *parser) literal(word string, kind Kind) error {
-	if !strings.HasPrefix(p.text[p.at:], word) {
-		return p.expected("a value")
+func (p *parser) literal(at int, word string, kind Kind) int {
+	if !strings.HasPrefix(p.text[at:], word) {
+		return p.expected(at, "a value")
 	}
-	start := p.at
-	p.at += len(word)
-	p.leaf(kind, start, false)
-	return nil
+	return p.leaf(kind, at, at+len(word), false)
 }
 
-func (p *parser) number() error {
-	start := p.at
-	if p.peek() == '-' {
-		p.at++
+func (p *parser) number(start int) int {
+	at := start
+	if p.peek(at) == '-' {
+		at++
 	}
-	if p.peek() == '0' {
-		p.at++
-	} else if err := p.digits(); err != nil {
-		return err
+	if p.peek(at) == '0' {
+		at++
+	} else if at = p.digits(at); at == stop {
+		return stop
 	}
-	if p.peek() == '.' {
-		p.at++
-		if err := p.digits(); err != nil {
-			return err
+	if p.peek(at) == '.' {
+		if at = p.digits(at + 1); at == stop {
+			return stop
 		}
 	}
-	if c := p.peek(); c == 'e' || c == 'E' {
-		p.at++
-		if c := p.peek(); c == '+' || c == '-' {
-			p.at++
+	if c := p.peek(at); c == 'e' || c == 'E' {
+		at++
+		if c := p.peek(at); c == '+' || c == '-' {
+			at++
 		}
-		if err := p.digits(); err != nil {
-			return err
+		if at = p.digits(at); at == stop {
+			return stop
 		}
 	}
-	p.leaf(Number, start, false)
-	return nil
+	return p.leaf(Number, start, at, false)
 }
 
-func (p *parser) digits() error {
-	start := p.at
-	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
-		p.at++
+func (p *parser) digits(start int) int {
+	at := start
+	for c := p.peek(at); '0' <= c && c <= '9'; c = p.peek(at) {
+		at++
 	}
-	if p.at == start {
-		return p.expected("a digit")
+	if at == start {
+		return p.expected(at, "a digit")
 	}
-	return nil
+	return at
 }
 
 // plainPrefix returns how many bytes at the start of s stand for themselves within
@@ -330,52 +327,44 @@ func special(s string) uint64 {
 	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
-func (p *parser) string(what string) error {
-	if p.peek() != '"' {
-		return p.expected(what)
+func (p *parser) string(start int) int {
+	text := p.text
+	at := start + 1
+	at += plainPrefix(text[at:])
+	if at < len(text) && text[at] == '"' {
+		return p.leaf(String, start, at+1, false)
 	}
-	start := p.at
-	end := start + 1 + plainPrefix(p.text[start+1:])
-	if end < len(p.text) && p.text[end] == '"' {
-		p.at = end + 1
-		p.leaf(String, start, false)
-		return nil
-	}
-	p.at = end
 	for {
-		switch p.peek() {
+		switch p.peek(at) {
 		case '"':
-			p.at++
-			p.leaf(String, start, true)
-			return nil
+			return p.leaf(String, start, at+1, true)
 		case '\\':
-			if err := p.escape(); err != nil {
-				return err
+			if at = p.escape(at); at == stop {
+				return stop
 			}
 		default:
-			return p.expected("the end of a string, or an escape for a control character")
+			return p.expected(at, "the end of a string, or an escape for a control character")
 		}
-		p.at += plainPrefix(p.text[p.at:])
+		at += plainPrefix(text[at:])
 	}
 }
 
-func (p *parser) escape() error {
-	p.at++
-	switch p.peek() {
+func (p *parser) escape(at int) int {
+	at++
+	switch p.peek(at) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		p.at++
-		return nil
+		return at + 1
 	case 'u':
-		p.at++
+		at++
 		for range 4 {
-			switch c := p.peek(); {
+			switch c := p.peek(at); {
 			case '0' <= c && c <= '9', 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
-				p.at++
+				at++
 			default:
-				return p.expected("a hex digit")
+				return p.expected(at, "a hex digit")
 			}
 		}
-		return nil
+		return at
 	}
-	return p.expected("an escape that JSON has")
+	return p.expected(at, "an escape that JSON has")
 }
