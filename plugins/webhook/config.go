@@ -295,6 +295,7 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		return nil, fmt.Errorf("headers: expected none that holds the secret, got %s, for the route %s", v.name, r.path)
 	}
 	_, r.public = r.verify.(nobody)
+	r.setMetadata()
 	return r, nil
 }
 

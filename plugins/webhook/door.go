@@ -271,7 +271,7 @@ func (d *door) take(req *request) outcome {
 // more than all else here, so there is one on the usual way, of two channels.
 func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	t := &transaction{
-		message: service.MessageBatch{newMessage(del)},
+		message: service.MessageBatch{newMessage(del, req.route)},
 		held:    req.held,
 		route:   req.route,
 		outcome: make(chan outcome, 1),

@@ -30,7 +30,10 @@ type http1 struct {
 	request http.Request  // that is being answered
 	body    body          // of it
 	out     []byte
+	date    []byte // of the second, for answers
+	second  int64
 	writes  time.Time // until when
+	hurries bool      // the request has to come in time
 }
 
 const (
@@ -62,11 +65,20 @@ func (s *server) serveHTTP1(nc net.Conn, under *conn) {
 	}
 }
 
-// until sets when a read has to be done.
-func (h *http1) until(t time.Time) {
-	_ = h.SetReadDeadline(t)
+// until sets how long a read may take.
+func (h *http1) until(wait time.Duration) {
+	_ = h.SetReadDeadline(time.Now().Add(wait))
 	if h.of.closing.Load() {
 		_ = h.SetReadDeadline(time.Now()) // it may have been set over that of expire
+	}
+}
+
+// hurry is called before more of a request is read than has come with its first
+// byte, which is mostly all of it.
+func (h *http1) hurry() {
+	if !h.hurries {
+		h.hurries = true
+		h.until(h.of.door.limits.read)
 	}
 }
 
@@ -74,14 +86,13 @@ func (h *http1) until(t time.Time) {
 // idles until its header has come.
 func (h *http1) await(wait time.Duration) bool {
 	h.under.idles()
-	if h.in.Buffered() == 0 {
-		h.until(time.Now().Add(wait))
-		if _, err := h.in.Peek(1); err != nil {
-			return false
-		}
+	h.hurries = false
+	if h.in.Buffered() > 0 {
+		return true
 	}
-	h.until(time.Now().Add(h.of.door.limits.read))
-	return true
+	h.until(wait)
+	_, err := h.in.Peek(1)
+	return err == nil
 }
 
 // serve answers a request, and reports whether the connection takes another one.
@@ -117,6 +128,7 @@ func (h *http1) read() error {
 	for range 2 { // what some senders put behind a body, which is no part of it
 		if c, err := h.in.Peek(1); err == nil && (c[0] == '\r' || c[0] == '\n') {
 			_, _ = h.in.Discard(1)
+			h.hurry()
 		}
 	}
 	header, err := h.header()
@@ -154,6 +166,7 @@ func (h *http1) header() ([]byte, error) {
 		case end > 0:
 			return text[:end], nil
 		case len(text) < h.in.Size():
+			h.hurry()
 			if _, err := h.in.Peek(len(text) + 1); err != nil {
 				return nil, err
 			}
@@ -193,7 +206,10 @@ func (h *http1) write(a *reply) error {
 	b := append(h.out[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(a.status), 10)
 	b = append(append(b, ' '), http.StatusText(a.status)...)
-	b = now.UTC().AppendFormat(append(b, "\r\nDate: "...), http.TimeFormat)
+	if second := now.Unix(); second != h.second {
+		h.second, h.date = second, now.UTC().AppendFormat(h.date[:0], http.TimeFormat)
+	}
+	b = append(append(b, "\r\nDate: "...), h.date...)
 	if a.name != "" {
 		b = append(append(append(append(b, "\r\n"...), a.name...), ": "...), a.value...)
 	}
@@ -249,6 +265,9 @@ type body struct {
 func (b *body) Read(p []byte) (n int, err error) {
 	if b.ended {
 		return 0, io.EOF
+	}
+	if b.of.in.Buffered() == 0 || b.chunks != nil {
+		b.of.hurry()
 	}
 	if b.waits {
 		b.waits = false

@@ -23,6 +23,7 @@ type sent struct {
 func (s sent) Read(p []byte) (int, error)       { return s.Reader.Read(p) }
 func (s sent) Write(p []byte) (int, error)      { return len(p), nil }
 func (s sent) SetWriteDeadline(time.Time) error { return nil }
+func (s sent) SetReadDeadline(time.Time) error  { return nil }
 func received(text []byte, limit int64) *http1 {
 	c := sent{Reader: bytes.NewReader(text)}
 	d := &door{config: &config{limits: limits{header: limit}, wanted: []string{"Content-Type", "Signature"}}}

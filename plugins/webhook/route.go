@@ -22,6 +22,7 @@ type route struct {
 	verify  verifier
 	public  bool // nobody is verified
 
+	metadata []metadata
 	counts
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
@@ -17,6 +18,7 @@ import (
 
 // Register registers the input.
 func Register() {
+	uuid.EnableRandPool() // of the ids of deliveries, which are no secrets
 	service.MustRegisterBatchInput("webhook", spec(), func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchInput, error) {
 		return newInput(conf, mgr)
 	})
@@ -31,17 +33,22 @@ const (
 	metaHeader          = "webhook_header_"
 )
 
-func newMessage(d *delivery.Delivery) *service.Message {
+func newMessage(d *delivery.Delivery, r *route) *service.Message {
 	msg := service.NewMessageWithContext(delivery.NewContext(context.Background(), d), d.Body)
+	for _, m := range r.metadata {
+		msg.MetaSetMut(m.key, m.value)
+	}
 	set := func(key, value string) {
 		if value != "" {
 			msg.MetaSetMut(key, value)
 		}
 	}
-	set(metaRoute, d.Route)
-	set(delivery.MetaVendor, d.Vendor)
-	set(delivery.MetaEvent, d.Event)
-	set(delivery.MetaAccount, d.Account)
+	if r.vendor == "" {
+		set(delivery.MetaVendor, d.Vendor)
+	}
+	if r.event == "" {
+		set(delivery.MetaEvent, d.Event)
+	}
 	set(delivery.MetaContentType, d.ContentType)
 	set(metaContentEncoding, d.ContentEncoding)
 	set(metaDeliveryID, d.ID)
@@ -49,6 +56,20 @@ func newMessage(d *delivery.Delivery) *service.Message {
 		set(metaHeader+strings.ReplaceAll(strings.ToLower(h.Name), "-", "_"), h.Value)
 	}
 	return msg
+}
+
+// metadata is some that all messages of a route have.
+type metadata struct {
+	key   string
+	value any // a string, which is not allocated again for each message
+}
+
+func (r *route) setMetadata() {
+	for _, m := range []metadata{{metaRoute, r.path}, {delivery.MetaVendor, r.vendor}, {delivery.MetaAccount, r.account}, {delivery.MetaEvent, r.event}} {
+		if m.value != "" {
+			r.metadata = append(r.metadata, m)
+		}
+	}
 }
 
 // input is the door as the engine sees it.
