@@ -31,11 +31,11 @@ func BindTo[T any](v Value, native *T) {
 func (f fields) bind(v Value, native unsafe.Pointer) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
-		key := Value{doc, at}
-		if offset, ok := f.offset(key.name()); ok {
-			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at + 1}
+		n := &doc.nodes[at]
+		if offset, ok := f.offset(unquoted(doc.text[n.key:n.colon], n.keyEscaped)); ok {
+			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at}
 		}
-		at = doc.nodes[at+1].next
+		at = n.next
 	}
 }
 

@@ -32,7 +32,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 		}
 		var members []member
 		for key, value := range v.members() {
-			members = append(members, member{key.Canonical(), value})
+			members = append(members, member{key.canonical(), value})
 		}
 		slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
 		b = append(b, '{')
@@ -51,6 +51,13 @@ func (v Value) Canonical() string {
 		return v.Text() // canonical as it stands
 	}
 	return string(v.AppendCanonical(nil))
+}
+
+func (k key) canonical() string {
+	if !k.escaped {
+		return k.text
+	}
+	return string(appendUnescaped(nil, k.text))
 }
 
 func unquote(s string) string { return s[1 : len(s)-1] }

@@ -27,7 +27,7 @@ func Parse(text string) (Value, error) {
 		return Value{}, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalidUTF8(text))
 	}
 	doc := documents.Get().(*document)
-	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/16)} // a value every 12 to 40 bytes, keys counted
+	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24)} // a value every 20 to 60 bytes
 	p.document()
 	doc.text, doc.nodes = p.compact(), p.nodes
 	v := Value{doc: doc}
@@ -134,7 +134,11 @@ func (p *parser) peek(at int) byte {
 func (p *parser) value(at int) int {
 	switch c := p.peek(at); c {
 	case '"':
-		return p.string(at)
+		end, escaped := p.string(at)
+		if end == stop {
+			return stop
+		}
+		return p.leaf(String, at, end, escaped)
 	case '{':
 		return p.object(at)
 	case '[':
@@ -153,7 +157,8 @@ func (p *parser) value(at int) int {
 	}
 }
 
-// leaf notes a value without others in it.
+// leaf notes a value without others in it. What it leaves of the node is of a
+// member, which object notes.
 func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
 	n := p.add()
 	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
@@ -204,15 +209,21 @@ func (p *parser) object(at int) int {
 		if p.peek(at) != '"' {
 			return p.expected(at, "a key in quotes")
 		}
-		if at = p.string(at); at == stop {
+		key := uint32(at - p.spaces)
+		end, escaped := p.string(at)
+		if end == stop {
 			return stop
 		}
-		if at = p.space(at); p.peek(at) != ':' {
+		colon := uint32(end - p.spaces)
+		if at = p.space(end); p.peek(at) != ':' {
 			return p.expected(at, "':' after a key")
 		}
+		member := len(p.nodes)
 		if at = p.value(p.space(at + 1)); at == stop {
 			return stop
 		}
+		n := &p.nodes[member]
+		n.key, n.colon, n.keyEscaped = key, colon, escaped
 		switch at = p.space(at); p.peek(at) {
 		case ',':
 			at = p.space(at + 1)
@@ -327,23 +338,24 @@ func special(s string) uint64 {
 	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
-func (p *parser) string(start int) int {
+// string returns the place behind a string, and whether it holds a backslash.
+func (p *parser) string(start int) (at int, escaped bool) {
 	text := p.text
-	at := start + 1
+	at = start + 1
 	at += plainPrefix(text[at:])
 	if at < len(text) && text[at] == '"' {
-		return p.leaf(String, start, at+1, false)
+		return at + 1, false
 	}
 	for {
 		switch p.peek(at) {
 		case '"':
-			return p.leaf(String, start, at+1, true)
+			return at + 1, true
 		case '\\':
 			if at = p.escape(at); at == stop {
-				return stop
+				return stop, true
 			}
 		default:
-			return p.expected(at, "the end of a string, or an escape for a control character")
+			return p.expected(at, "the end of a string, or an escape for a control character"), true
 		}
 		at += plainPrefix(text[at:])
 	}

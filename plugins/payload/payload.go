@@ -45,7 +45,7 @@ func (k Kind) String() string {
 }
 
 // document is a parsed text and where its values stand in it, in document order:
-// a container is followed by its elements, a member by its key and its value.
+// a container is followed by its elements or the values of its members.
 type document struct {
 	text  string
 	nodes []node
@@ -68,8 +68,10 @@ func (v Value) Release() {
 type node struct {
 	start, end uint32 // of the value's text
 	next       uint32 // the node behind this value and all that is in it
+	key, colon uint32 // of a member: where its key begins and the colon stands
 	kind       Kind
 	escaped    bool // a string that holds a backslash
+	keyEscaped bool // the same of its key
 }
 
 // Value is a value of a document. The zero Value is a missing one, and every
@@ -118,9 +120,17 @@ func (v Value) Scalar() (string, bool) {
 	case Bool, Number:
 		return v.doc.text[n.start:n.end], true
 	case String:
-		return v.name(), true
+		return unquoted(v.doc.text[n.start:n.end], n.escaped), true
 	}
 	return "", false
+}
+
+// unquoted returns the decoded value of a string.
+func unquoted(text string, escaped bool) string {
+	if escaped {
+		return unescape(unquote(text))
+	}
+	return unquote(text)
 }
 
 // Get returns the member of that exact name, the last one if there are several,
@@ -158,20 +168,28 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	}
 }
 
-func (v Value) members() iter.Seq2[Value, Value] {
-	return func(yield func(Value, Value) bool) {
+func (v Value) members() iter.Seq2[key, Value] {
+	return func(yield func(key, Value) bool) {
 		if v.Kind() != Object {
 			return
 		}
 		for at, end := v.at+1, v.node().next; at < end; {
-			member := Value{v.doc, at + 1}
-			if !yield(Value{v.doc, at}, member) {
+			n := &v.doc.nodes[at]
+			if !yield(key{v.doc.text[n.key:n.colon], n.keyEscaped}, Value{v.doc, at}) {
 				return
 			}
-			at = member.node().next
+			at = n.next
 		}
 	}
 }
+
+// key is that of a member.
+type key struct {
+	text    string // with its quotes
+	escaped bool
+}
+
+func (k key) name() string { return unquoted(k.text, k.escaped) }
 
 // Elements yields an array's elements. It yields nothing if the value is no
 // array.
@@ -190,23 +208,13 @@ func (v Value) Elements() iter.Seq[Value] {
 	}
 }
 
-// name returns a key's decoded value.
-func (v Value) name() string {
-	n := v.node()
-	text := v.doc.text[n.start+1 : n.end-1]
-	if n.escaped {
-		return unescape(text)
-	}
-	return text
-}
-
 // Rewrite returns the text of an object with another text for the value of each
 // member; a member whose text is "" is left out. Keys stay as sent.
 func (v Value) Rewrite(text func(name string, member Value) string) string {
 	b := []byte{'{'}
 	for key, member := range v.members() {
 		if value := text(key.name(), member); value != "" {
-			b = append(append(separate(b, '{'), key.Text()...), ':')
+			b = append(append(separate(b, '{'), key.text...), ':')
 			b = append(b, value...)
 		}
 	}
@@ -242,9 +250,11 @@ func (c *copier) copy(v Value) {
 				continue
 			}
 			c.text = separate(c.text, '{')
-			c.copy(key)
-			c.text = append(c.text, ':')
+			begin, at := uint32(len(c.text)), len(c.nodes)
+			c.text = append(append(c.text, key.text...), ':')
 			c.copy(member)
+			n := &c.nodes[at]
+			n.key, n.colon, n.keyEscaped = begin, begin+uint32(len(key.text)), key.escaped
 		}
 		c.text = append(c.text, '}')
 	case Array:
@@ -260,8 +270,8 @@ func (c *copier) copy(v Value) {
 	c.nodes[self].end, c.nodes[self].next = uint32(len(c.text)), uint32(len(c.nodes))
 }
 
-func (c *copier) leavesOut(key Value) bool {
-	name := key.name()
+func (c *copier) leavesOut(k key) bool {
+	name := k.name()
 	for _, n := range c.names {
 		// No letter has a case of more than three times its bytes.
 		if len(name) >= len(n) && len(name) <= 3*len(n) && strings.EqualFold(name, n) {
