@@ -122,7 +122,7 @@ func TestReportOfTooManyEvents(t *testing.T) {
 			d := &delivery.Delivery{Vendor: "mobiniti", Event: "delivery_report", Body: []byte(body)}
 			document, err := mobiniti.Payload(d)
 			require.NoError(t, err)
-			err = mobiniti.Decode(d, document, 2, func(e *event.Event) error {
+			err = mobiniti.Decode(d, document, 2, func(e event.Event) error {
 				require.Fail(t, "an event was made", "%s", e.Data.Raw)
 				return nil
 			})

@@ -65,9 +65,8 @@ func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	err = v.Decode(d, document, 20_000, func(e *event.Event) error {
-		kept := *e
-		events = append(events, &kept)
+	err = v.Decode(d, document, 20_000, func(e event.Event) error {
+		events = append(events, &e)
 		return nil
 	})
 	return events, err

@@ -91,7 +91,7 @@ func TestEveryNativeEventHasASample(t *testing.T) {
 			d := &delivery.Delivery{Vendor: v.Name, Event: native.Name, Body: body}
 			document, err := v.Payload(d)
 			require.NoError(t, err)
-			require.NoError(t, v.Decode(d, document, 100, func(e *event.Event) error {
+			require.NoError(t, v.Decode(d, document, 100, func(e event.Event) error {
 				require.Equal(t, native.Types[0], e.Type, "%s %s", v.Name, native.Name)
 				return nil
 			}))

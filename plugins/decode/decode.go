@@ -275,7 +275,7 @@ type job struct {
 	msg           *service.Message
 	delivery      delivery.Delivery
 	maxEventBytes int
-	emit          func(*event.Event) error
+	emit          func(event.Event) error
 	note          func(key string, value any) error
 
 	keys    []string // of the metadata that does not travel on
@@ -326,7 +326,7 @@ func (j *job) free() {
 	jobs.Put(j)
 }
 
-func (j *job) add(e *event.Event) error {
+func (j *job) add(e event.Event) error {
 	j.text = e.AppendJSON(j.text[:0])
 	if len(j.text) > j.maxEventBytes {
 		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))

@@ -172,7 +172,7 @@ func isForm(d *delivery.Delivery) bool {
 // least one and at most maxEvents, and emits them in turn, each until emit returns.
 // Apart from emit it is a pure function: the same delivery gives the same events.
 // Its errors are Undecodable, or emit's.
-func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(*event.Event) error) error {
+func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
 		*c = completion{text: c.text}
@@ -219,32 +219,35 @@ func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, con
 	return "", false
 }
 
-// completion makes events of the drafts of a delivery.
+// completion makes events of the drafts of a delivery. Drafts and events are passed
+// on by value: they are large and full of pointers, whose copies cost little on the
+// stack and much on the heap.
 type completion struct {
 	vendor        *Vendor
 	delivery      *delivery.Delivery
 	in            Input
 	basis         event.Basis
-	contradiction bool // the route declares another native event than the payload names
-	event         event.Event
+	contradiction bool   // the route declares another native event than the payload names
 	text          []byte // what the id is computed from, then the id and the partition key
 }
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event of a draft, in the place of the one before.
-func (c *completion) complete(draft *Draft) *event.Event {
-	v, d, e := c.vendor, c.delivery, &c.event
-	e.SpecVersion = event.SpecVersion
-	e.Source = v.source
-	e.Type = draft.Type
-	e.Time = draft.Time
-	e.DataContentType = "application/json"
-	e.Vendor = v.Name
-	e.VendorEvent = c.in.Event
-	e.EventBasis = c.basis
-	e.DeliveryID = d.ID
-	e.Data = draft.Data
+// complete makes an event of a draft.
+func (c *completion) complete(draft *Draft) event.Event {
+	v, d := c.vendor, c.delivery
+	e := event.Event{
+		SpecVersion:     event.SpecVersion,
+		Source:          v.source,
+		Type:            draft.Type,
+		Time:            draft.Time,
+		DataContentType: "application/json",
+		Vendor:          v.Name,
+		VendorEvent:     c.in.Event,
+		EventBasis:      c.basis,
+		DeliveryID:      d.ID,
+		Data:            draft.Data,
+	}
 	if d.Account != "" {
 		e.Source += "/" + d.Account
 	}
@@ -264,15 +267,14 @@ func (c *completion) complete(draft *Draft) *event.Event {
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
-	c.name(draft)
+	c.name(&e, draft)
 	return e
 }
 
 // name completes the event with what names it: the subject, the id and the
 // partition key.
-func (c *completion) name(draft *Draft) {
+func (c *completion) name(e *event.Event, draft *Draft) {
 	const idSize = 32
-	e := &c.event
 	var sum [sha256.Size]byte
 	sum, e.IDBasis = c.id(&draft.ID, e.Source, draft.Raw)
 	b := hex.AppendEncode(c.text[:0], sum[:idSize/2])

@@ -62,7 +62,7 @@ func (v *Vendor) plainType(native, declared string, body []byte) (eventType stri
 		return "", false
 	}
 	errNotPlain := errors.New("not plain")
-	err = v.Decode(d, document, 1<<20, func(e *event.Event) error {
+	err = v.Decode(d, document, 1<<20, func(e event.Event) error {
 		if e.VendorEvent != native || len(e.Data.Issues) > 0 {
 			return errNotPlain
 		}
