@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,14 +30,16 @@ and the secret:
   export CALLRAIL_SIGNING_KEY=...
   hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080/callrail/{event}
 
-The secret comes from the environment, from the variable of configs/edge.yaml:
+The secret comes from the environment, from the variable of configs/edge.yaml,
+and goes where that config looks for it:
 ` + secretVariables() + `
-Without it the delivery is posted unsigned. It fails unless the answer is 2xx.`,
+Without it the delivery is posted unsigned. A body that does not begin as JSON is
+sent as a form. It fails unless the answer is 2xx.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
 			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
-			&cli.StringFlag{Name: "header", Usage: "the header that the secret stands in, for vendors that do not sign"},
+			&cli.StringFlag{Name: "header", Usage: "the header that the secret stands in, where it is another one"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -81,9 +84,9 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	if err != nil {
 		return errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType(body))
 	req.Header.Set("User-Agent", "hookswitch-send")
-	switch {
+	switch header = cmp.Or(header, v.SecretHeader); {
 	case secret == "":
 		if v.SecretEnv != "" {
 			if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv); err != nil {
@@ -111,4 +114,11 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 		return fmt.Errorf("sending to %s: expected an answer of 2xx, got %s", req.URL.Host, resp.Status)
 	}
 	return nil
+}
+
+func contentType(body []byte) string {
+	if body = bytes.TrimSpace(body); len(body) > 0 && body[0] != '{' && body[0] != '[' {
+		return "application/x-www-form-urlencoded"
+	}
+	return "application/json"
 }

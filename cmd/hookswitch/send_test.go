@@ -58,8 +58,26 @@ func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {
 	require.Equal(t, "/movement/a%2Ftoken", last.URL.EscapedPath())
 	require.Equal(t, `{"a":1}`, body.String())
 
-	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "X-Webhook-Secret"))
+	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, ""))
 	require.Equal(t, "a secret", last.Header.Get("X-Webhook-Secret"))
+	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "X-Mine"))
+	require.Equal(t, "a secret", last.Header.Get("X-Mine"))
+	require.Empty(t, last.Header.Get("X-Webhook-Secret"))
+}
+
+func TestSendTellsFormsFromJSON(t *testing.T) {
+	url, last, _ := door(t, http.StatusOK)
+	file := filepath.Join(t.TempDir(), "body")
+	for body, expected := range map[string]string{
+		`{"a":1}`:        "application/json",
+		"\n [1]":         "application/json",
+		"":               "application/json",
+		"id=1&content=x": "application/x-www-form-urlencoded",
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
+		require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "text_message", file, ""))
+		require.Equal(t, expected, last.Header.Get("Content-Type"), body)
+	}
 }
 
 func TestSendFails(t *testing.T) {

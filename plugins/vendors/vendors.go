@@ -21,7 +21,10 @@ type Vendor struct {
 	Setup string // how to point the vendor at a deployment, one sentence
 
 	Signature *Signature // how it signs; nil if it does not
-	SecretEnv string     // the environment variable that holds its secret in the shipped configs: CALLRAIL_SIGNING_KEY
+	// SecretEnv is the environment variable that holds its secret in the shipped
+	// configs: CALLRAIL_SIGNING_KEY. SecretHeader is the header that it is sent in; ""
+	// where the vendor signs, or the URL holds it.
+	SecretEnv, SecretHeader string
 
 	// Samples hold testdata/<native event>/<case>.json, "undeclared" for the native
 	// event where the payload tells: what is sent to try a deployment. Nil for none.

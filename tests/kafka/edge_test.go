@@ -30,9 +30,7 @@ import (
 var edgeRoutes = []edgeRoute{
 	{"callrail", "/callrail/{event}", "CALLRAIL_SIGNING_KEY", signed},
 	{"oneroute", "/oneroute", "ONEROUTE_SECRET_KEY", signed},
-	{"supersend", "/supersend", "SUPERSEND_SECRET", func(header http.Header, _ services.Sample, secret string) {
-		header.Set("X-Webhook-Secret", secret)
-	}},
+	{"supersend", "/supersend", "SUPERSEND_SECRET", inHeader},
 	{"movement", "/movement/{token}", "MOVEMENT_PATH_TOKEN", inPath},
 	{"mobiniti", "/mobiniti/{token}/{event}", "MOBINITI_PATH_TOKEN", inPath},
 }
@@ -46,6 +44,11 @@ type edgeRoute struct {
 func signed(header http.Header, s services.Sample, secret string) {
 	v, _ := vendors.Get(s.Vendor)
 	header.Set(v.Signature.Header, v.Signature.Sign(secret, s.Body))
+}
+
+func inHeader(header http.Header, s services.Sample, secret string) {
+	v, _ := vendors.Get(s.Vendor)
+	header.Set(v.SecretHeader, secret)
 }
 
 func inPath(http.Header, services.Sample, string) {}

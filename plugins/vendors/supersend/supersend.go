@@ -22,8 +22,8 @@ func init() {
 		Title:     "SuperSend",
 		Page:      "https://docs.supersend.io/docs/webhooks",
 		Setup:     "Integrations > Webhook > Webhook URL: `/supersend`.",
-		SecretEnv: "SUPERSEND_SECRET",
-		Samples:   samples,
+		SecretEnv: "SUPERSEND_SECRET", SecretHeader: "X-Webhook-Secret",
+		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},
