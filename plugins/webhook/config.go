@@ -159,11 +159,12 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 | answer | when |
 |---|---|
 | 200 | the pipeline acknowledged |
-| 400 | the body ended before its length |
+| 400 | the body ended before its length, or the request can be read in two ways |
 | 401 | not verified |
 | 404, 405 | no route has this path; it is not POST |
 | 413 | the body, as sent or inflated, is too large |
 | 415 | its Content-Encoding is neither gzip nor deflate |
+| 417, 431, 501, 505 | what HTTP/1.1 has for an unknown expectation, a header that is too large, an unknown transfer coding, another version |
 | 503, Retry-After | an output refused, or took too long; too many bytes are in flight; the process stops |
 
 A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it.

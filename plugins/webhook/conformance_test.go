@@ -443,3 +443,28 @@ func TestExpectContinue(t *testing.T) {
 	}
 	require.Equal(t, []string{"{}"}, s.bodies())
 }
+
+// A sender that writes all of a body before it reads gets to its answer, although
+// nobody has waited for the body.
+func TestAnswerWhileWriting(t *testing.T) {
+	authority := newAuthority(t)
+	for name, tlsYAML := range map[string]string{"plain": "", "TLS": authority.files(t).yaml} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t, limited(limitsOfRows, tlsYAML), acks)
+			c := s.dial(t)
+			if tlsYAML != "" {
+				c = tls.Client(c, &tls.Config{RootCAs: authority.pool, ServerName: "127.0.0.1"})
+			}
+			for _, header := range []string{"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 4194304\r\n\r\n", ""} {
+				_, err := io.WriteString(c, header)
+				require.NoError(t, err)
+				_, err = io.WriteString(c, strings.Repeat("x", 2<<20))
+				require.NoError(t, err)
+			}
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			require.NoError(t, err)
+			require.Equal(t, 413, res.StatusCode)
+			require.True(t, res.Close)
+		})
+	}
+}

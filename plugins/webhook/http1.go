@@ -43,8 +43,9 @@ const (
 	// connection.
 	maxUnread = 256 << 10
 	// lingering is how long a sender that still writes may do so, to come to read
-	// its answer.
-	lingering = 500 * time.Millisecond
+	// its answer, and maxLingering how much.
+	lingering    = 500 * time.Millisecond
+	maxLingering = 8 << 20
 	// writing is how long an answer may take to be written, at least. All are
 	// smaller than the buffers of a socket, so it ends those that send on and do
 	// not read.
@@ -242,13 +243,20 @@ func (h *http1) send(b []byte, now time.Time) error {
 // linger ends the connection for writing, and lets the sender come to read what
 // was written: to close at once would throw that away if it still writes.
 func (h *http1) linger() {
-	half, ok := h.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if closeWrite(h.Conn) != nil {
 		return
 	}
 	h.under.idles() // whoever needs the connection may have it
 	_ = h.SetReadDeadline(time.Now().Add(lingering))
-	_, _ = io.CopyN(io.Discard, h.Conn, maxUnread)
+	_, _ = io.CopyN(io.Discard, h.Conn, maxLingering)
+}
+
+func closeWrite(c net.Conn) error {
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
 }
 
 // body is what a sender sends behind a header. It is told to go on if it waits for

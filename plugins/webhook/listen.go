@@ -29,7 +29,7 @@ type server struct {
 	upgraded     *handover     // to http2
 	streams      sync.Map      // *http.ResponseController of the requests that http2 serves
 
-	connections sync.WaitGroup // that are served here, and http2
+	connections sync.WaitGroup // that are served here; serve and http2, too
 	closing     atomic.Bool
 }
 
@@ -40,6 +40,7 @@ func newServer(d *door, l net.Listener, c *certificates, logger *service.Logger)
 		s.http2 = newHTTP2(d, logger)
 		s.http2.Handler = http.HandlerFunc(s.serveHTTP2)
 	}
+	s.connections.Add(1) // serve
 	return s
 }
 
@@ -102,6 +103,7 @@ func (p panics) Write(line []byte) (int, error) {
 // serve takes connections in until the listener is closed, and returns why else it
 // has ended.
 func (s *server) serve() error {
+	defer s.connections.Done()
 	if s.http2 != nil {
 		s.connections.Go(func() { _ = s.http2.Serve(s.upgraded) })
 	}
@@ -347,6 +349,9 @@ func (l *listener) closeAll() {
 		_ = c.Close()
 	}
 }
+
+// CloseWrite ends the connection for writing.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
