@@ -17,7 +17,7 @@ import (
 func streamsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "streams",
-		Usage: "Run several configs in one process; their REST API only with --no-api=false",
+		Usage: "Run several configs, of input, pipeline and output alone, in one process; their REST API only with --no-api=false",
 		// The engine's own command parses the flags, and explains them.
 		SkipFlagParsing: true,
 		HideHelp:        true,

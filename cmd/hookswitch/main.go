@@ -29,6 +29,7 @@ func main() {
 	}
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptAddCommand(streamsCommand()),
+		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(sendCommand()),
 	)...)
@@ -61,7 +62,7 @@ func options() []service.CLIOptFunc {
 			return nil
 		}),
 		service.CLIOptSetProductName("Hookswitch"),
-		service.CLIOptSetDocumentationURL("https://github.com/hookswitch/hookswitch"),
+		service.CLIOptSetDocumentationURL("https://docs.redpanda.com/redpanda-connect"),
 		service.CLIOptSetDefaultConfigPaths("/etc/hookswitch.yaml"),
 		service.CLIOptSetVersion(version, date),
 		service.CLIOptSetEnvironment(env),

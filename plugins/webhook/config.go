@@ -50,12 +50,14 @@ func spec() *service.ConfigSpec {
 		Fields(
 			service.NewStringField("address").
 				Description("Where to listen, host:port.").
+				LintRule(`root = if !this.re_match(":[0-9]+$") { [ "expected host:port, got " + this ] }`).
 				Default("127.0.0.1:8080"),
 			service.NewObjectField("tls",
 				service.NewStringField("cert_file").Description("PEM file of the certificate and those that lead to its root.").Default(""),
 				service.NewStringField("key_file").Description("PEM file of the certificate's key.").Default(""),
 				service.NewStringField("client_ca_file").Description("PEM file of the authorities that a client's certificate has to be of. Without it no client needs one.").Default(""),
-			).Description("Serves HTTPS, with HTTP/2, if a certificate is given. Changed files are read again within a second; where they cannot be, the last ones stay."),
+			).Description("Serves HTTPS, with HTTP/2, if a certificate is given. Changed files are read again within a second; where they cannot be, the last ones stay.").
+				LintRule(`root = if ((this.cert_file | "") == "") != ((this.key_file | "") == "") { [ "expected both cert_file and key_file, or none" ] }`),
 			service.NewObjectField("limits",
 				bytesField("body", "1MiB", "How large a body may be as sent. A larger one is answered 413."),
 				bytesField("inflated", "8MiB", fmt.Sprintf("How large a compressed body may become. Over %d KiB it may also not become more than %d times as large. A larger one is answered 413.", smallInflated>>10, maxRatio)),
@@ -67,11 +69,12 @@ func spec() *service.ConfigSpec {
 				durationField("idle", "60s", "How long a connection may idle between requests."),
 			).Description("What strangers can take.").Advanced(),
 			service.NewBoolField("access_log").
-				Description("Whether to log a line for each request: route, status, outcome, sizes and seconds. Never a body, path, query or header.").
+				Description("Whether to log a line for each request: route, status, outcome, size, seconds and the IP address of the peer. Never a body, path, query or header.").
 				Default(false).Advanced(),
 			service.NewObjectListField("routes",
 				service.NewStringField("path").
 					Description("The path that the sender posts to. A segment may be `{event}`, the native event that this URL is for; `{token}`, a secret; or `{vendor}`, one that is compiled in. The first route that a path fits counts.").
+					LintRule(`root = if !this.re_match("^(/([A-Za-z0-9._~-]+|\\{(event|token|vendor)\\}))+$") { [ "expected a / and segments of letters, digits and ._~-, or {event}, {token} or {vendor}, got " + this ] }`).
 					Examples("/callrail/{event}", "/movement/{token}", "/supersend"),
 				service.NewStringField("vendor").
 					Description("Who sends, as the decoder is called. Empty for bodies that nothing here decodes, and where the path tells.").
@@ -113,12 +116,14 @@ func spec() *service.ConfigSpec {
 				).Description("How to know that the vendor sends. Left to the secrets alone it is the vendor's own signature, which "+strings.Join(own, " and ")+" have.").
 					LintRule(fmt.Sprintf("let schemes = [ %s ].filter(s -> s).length()\n"+`root = if $schemes > 1 { [ "expected one way to verify, got several" ] }`, schemesGiven)),
 				service.NewStringListField("headers").
-					Description("Headers that become metadata, as `webhook_header_` and the name in lower case with _ for -. No other part of a request does.").
+					Description("Headers that become metadata, as `webhook_header_` and the name in lower case with _ for -: for bodies that are not decoded, and dead letters, as events have metadata of their own. No other part of a request does.").
 					LintRule(fmt.Sprintf(`root = if %s.contains(this.string().lowercase()) { [ "expected none that holds credentials" ] }`, strings.ToLower(list(credentials)))).
 					Example([]string{"X-Request-Id"}).Default([]any{}).Advanced(),
 			).Description("Where deliveries arrive, and who may send them.").
 				LintRule(fmt.Sprintf("root = match {\n"+
 					"  this.type() != \"object\" => []\n"+ // the list, which is linted with the same rule
+					"  (this.path | \"\").contains(\"{token}\") != (this.verify.path_token | false) => [ \"expected path_token: true with {token} in the path, and only then\" ]\n"+
+					"  (this.verify.none | false) && (this.verify.secrets | []).length() > 0 => [ \"expected no secrets where nobody is verified\" ]\n"+
 					"  [%s].any(s -> s) => []\n"+
 					"  !%s.contains(this.vendor | \"\") => [ \"expected verify to say how, or none: true, as the vendor has no signature of its own\" ]\n"+
 					"  (this.verify.secrets | []).length() == 0 => [ \"expected verify with the secrets of the vendor's signature, or another way, or none: true\" ]\n"+
@@ -181,7 +186,8 @@ func bytesField(name, size, text string) *service.ConfigField {
 }
 
 func durationField(name, d, text string) *service.ConfigField {
-	return service.NewDurationField(name).Description(text).Default(d)
+	return service.NewDurationField(name).Description(text).Default(d).
+		LintRule(`root = if !this.string().re_match("^([0-9.]+(ns|us|ms|s|m|h))+$") || !this.string().re_match("[1-9]") { [ "expected a time such as 10s, got " + this.string() ] }`)
 }
 
 // list is a Bloblang array of strings.
@@ -212,6 +218,9 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	}
 	if p.err != nil {
 		return nil, p.err
+	}
+	if _, port, err := net.SplitHostPort(c.address); err != nil || port == "" {
+		return nil, fmt.Errorf("reading field address: expected host:port, got %q", c.address)
 	}
 	if (c.tls.cert == "") != (c.tls.key == "") {
 		return nil, errors.New("reading field tls: expected both cert_file and key_file, or none")
@@ -362,6 +371,13 @@ func parseVerify(conf *service.ParsedConfig, r *route) (verifier, error) {
 	}
 	if len(secrets) == 0 {
 		return nil, errors.New(".secrets: expected at least one that is not empty")
+	}
+	if headerName != "" || isToken || isBasic {
+		for _, s := range secrets {
+			if len(s.text) < shortSecret {
+				r.short = s.position
+			}
+		}
 	}
 	switch {
 	case headerName != "":

@@ -405,11 +405,11 @@ func TestLogs(t *testing.T) {
 	require.NotContains(t, s.logs.String(), "s3cret")
 	require.NotContains(t, s.logs.String(), "tok/en")
 	require.NotContains(t, s.logs.String(), "broker-7")
-	require.Equal(t, 4, strings.Count(s.logs.String(), "level=WARN"), s.logs.String())
+	require.Equal(t, 4, strings.Count(s.logs.String(), "Requests were not accepted"), s.logs.String())
 	require.Equal(t, 102, strings.Count(s.logs.String(), "Answered a request"))
 	// What came after the first is told of when its minute is over.
 	s.door.observe.flush(s.door, time.Now().Add(warnEvery))
-	require.Equal(t, 6, strings.Count(s.logs.String(), "level=WARN"))
+	require.Equal(t, 6, strings.Count(s.logs.String(), "Requests were not accepted"))
 	require.Equal(t, 2, strings.Count(s.logs.String(), "requests=49"))
 }
 
@@ -420,4 +420,14 @@ func TestWarnsOfPublicAddress(t *testing.T) {
 	} {
 		require.Equal(t, public, !isLoopback(address), address)
 	}
+}
+
+// A secret that is sent as it is and may be guessed is warned of, without its text.
+func TestWarnsOfShortSecrets(t *testing.T) {
+	s := newStand(t, "address: 127.0.0.1:0\nroutes: [ { path: '/{token}', verify: { path_token: true, secrets: [ sixteen-and-more, hush ] } } ]", acks)
+	require.Contains(t, s.logs.String(), "A secret has less than 16 characters")
+	require.Contains(t, s.logs.String(), "secret=2")
+	require.NotContains(t, s.logs.String(), "hush")
+	s = newStand(t, "address: 127.0.0.1:0\nroutes: [ { path: '/{token}', verify: { path_token: true, secrets: [ sixteen-and-more ] } } ]", acks)
+	require.NotContains(t, s.logs.String(), "A secret")
 }

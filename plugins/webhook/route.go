@@ -21,6 +21,7 @@ type route struct {
 	headers []string
 	verify  verifier
 	public  bool // nobody is verified
+	short   int  // the position of a secret that stands for itself and may be guessed; 0 for none
 
 	metadata []metadata
 	counts

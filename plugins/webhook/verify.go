@@ -18,6 +18,10 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
+// shortSecret is how long a secret has to be that a sender sends as it is, so that
+// nobody guesses it.
+const shortSecret = 16
+
 // secret is one of those that a route takes.
 type secret struct {
 	text     string

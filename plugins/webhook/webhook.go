@@ -101,6 +101,9 @@ func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error
 		if r.public && !isLoopback(c.address) {
 			in.log.With("route", r.path, "address", c.address).Warn("Nobody is verified on this route, and more than this machine reaches it")
 		}
+		if r.short > 0 {
+			in.log.With("route", r.path, "secret", r.short).Warnf("A secret has less than %d characters: somebody may guess it", shortSecret)
+		}
 	}
 	return in, nil
 }

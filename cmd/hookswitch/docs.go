@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"text/template"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+)
+
+// docsCommand shows what a component does: list gives no more than names.
+func docsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "docs",
+		Usage:     "Print the documentation of a component: fields, units, defaults, metrics and examples",
+		ArgsUsage: "NAME",
+		Description: `Takes the name of an input, processor, output or any other component of list:
+
+  hookswitch docs webhook
+  hookswitch docs webhook_decode`,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return fmt.Errorf("reading arguments: expected the name of one component, got %d arguments", c.NArg())
+			}
+			pages, err := docs(environment(), c.Args().First())
+			if err != nil {
+				return err
+			}
+			_, err = c.App.Writer.Write(pages)
+			return err
+		},
+	}
+}
+
+// docs returns the pages of all components of that name: several kinds may have one.
+func docs(env *service.Environment, name string) ([]byte, error) {
+	var (
+		pages []byte
+		errs  []error
+	)
+	add := func(known string, view *service.ConfigView) {
+		if known == name {
+			data, err := view.TemplateData()
+			var page bytes.Buffer
+			errs = append(errs, err, docsPage.Execute(&page, data))
+			pages = append(pages, page.Bytes()...)
+		}
+	}
+	for _, walk := range []func(func(string, *service.ConfigView)){
+		env.WalkInputs, env.WalkBuffers, env.WalkProcessors, env.WalkOutputs,
+		env.WalkCaches, env.WalkRateLimits, env.WalkMetrics, env.WalkTracers, env.WalkScanners,
+	} {
+		walk(add)
+	}
+	if pages == nil {
+		errs = append(errs, fmt.Errorf("looking for documentation: expected a component that list shows, got %q", name))
+	}
+	return pages, errors.Join(errs...)
+}
+
+// docsPage is a component's page in Markdown. The engine has one, too, which lacks
+// a field that it needs.
+var docsPage = template.Must(template.New("docs").Parse(`# {{.Name}} ({{.Type}})
+
+{{with .Summary}}{{.}}
+
+{{end}}{{with .Description}}{{.}}
+
+{{end}}## Fields
+{{range .Fields}}
+### {{.FullName}}
+
+{{with .Description}}{{.}}
+
+{{end}}Type: {{.Type}}{{if .IsInterpolated}}, interpolated{{end}}{{if .IsSecret}}, secret{{end}}
+{{range .Options}}Option: {{.}}
+{{end}}{{range .AnnotatedOptions}}Option: {{index . 0}}: {{index . 1}}
+{{end}}{{with .DefaultMarshalled}}Default: {{.}}
+{{end}}{{range .ExamplesMarshalled}}Example: {{.}}
+{{end}}{{end}}
+{{range .Examples}}## Example: {{.Title}}
+
+{{.Summary}}
+{{.Config}}
+{{end}}{{with .Footnotes}}{{.}}
+{{end}}`))
