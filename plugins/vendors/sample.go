@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -47,7 +48,11 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		}
 	}
 	if plain == nil {
-		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there is none", v.Name, native)
+		var names []string
+		for _, e := range v.Events {
+			names = append(names, e.Name)
+		}
+		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there are some of %s", v.Name, native, strings.Join(names, ", "))
 	}
 	return plain, nil
 }

@@ -170,7 +170,7 @@ func TestLargest(t *testing.T) {
 	k := services.NewBroker(t)
 	k.Start(t)
 	names := readmeTopics(t, k)
-	require.Len(t, names, 2)
+	require.Len(t, names, 3)
 	h := services.Start(t, "kafka.yaml", "HOOKSWITCH_KAFKA_BROKERS="+k.Brokers)
 	post := func(event, contentType string, body []byte, want int) {
 		t.Helper()

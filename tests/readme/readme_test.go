@@ -85,7 +85,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 			// TestQuickstart
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch "):
 			t.Run(c, func(t *testing.T) { require.NotEmpty(t, run(t, root, c+" && echo done")) })
-		case strings.HasPrefix(c, "go test ./tests -run "), c == "go test ./plugins/vendors/... ./plugins/decode ./tests":
+		case strings.HasPrefix(c, "go test ./tests -run "), c == "go test ./plugins/vendors/... ./plugins/decode ./cmd/... ./tests":
 			// TestAddVendor
 		case strings.HasPrefix(c, "kafka-topics.sh "):
 			// tests/kafka makes its topics with these
@@ -185,7 +185,7 @@ func TestAddVendor(t *testing.T) {
 	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
 		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
 	}
-	for _, folder := range []string{"plugins", "tests"} {
+	for _, folder := range []string{"cmd", "plugins", "tests"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
