@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -56,10 +55,13 @@ func (c *certificates) get(http2 bool) *tls.Config {
 func (c *certificates) look() {
 	c.looked = time.Now()
 	changed, err := c.changed()
-	if err == nil && changed == c.read {
-		return
+	if err == nil {
+		if changed == c.read {
+			return
+		}
+		err = c.load()
 	}
-	if err = cmp.Or(err, c.load()); err != nil {
+	if err != nil {
 		c.log.With("error", err.Error()).Error("Keeping the last TLS certificate: the files cannot be read")
 		return
 	}
