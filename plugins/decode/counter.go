@@ -24,10 +24,10 @@ func newCounter(told *service.MetricCounter) *counter {
 	return &counter{told: told, counts: map[[2]string]int64{}}
 }
 
-func (c *counter) add(n int64, labels ...string) {
+func (c *counter) add(n int64, labels [2]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[[2]string(labels)] += n
+	c.counts[labels] += n
 	if !c.timed {
 		c.timed = true
 		time.AfterFunc(tellEvery, c.tell)

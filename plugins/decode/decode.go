@@ -53,10 +53,7 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 		Example(v.Events[0].Name).
 		Default(fromMeta(delivery.MetaEvent))
 	if v.Closed {
-		var names []string
-		for _, e := range v.Events {
-			names = append(names, e.Name)
-		}
+		names := v.EventNames()
 		fromEvent = fromEvent.LintRule(literal(`^(`+strings.Join(names, "|")+`)?$`, "a native event of "+v.Title+": "+strings.Join(names, ", ")))
 	}
 	return spec().
@@ -138,14 +135,11 @@ func commonFields() []*service.ConfigField {
 }
 
 func nativeEvents(v *vendors.Vendor) string {
-	var names []string
-	for _, e := range v.Events {
-		names = append(names, "`"+e.Name+"`")
-	}
+	names := "`" + strings.Join(v.EventNames(), "`, `") + "`"
 	if !v.Closed {
-		names = append(names, "or another")
+		names += ", or another"
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // processor decodes deliveries of one vendor, or of the vendor that each message
@@ -213,7 +207,7 @@ func (p *processor) Process(_ context.Context, msg *service.Message) (service.Me
 	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
 		reason = u.Reason
 	}
-	p.undecodable.add(1, vendor, string(reason))
+	p.undecodable.add(1, [2]string{vendor, string(reason)})
 	msg.MetaSetMut(metaReason, string(reason))
 	msg.MetaSetMut(metaDetail, vendors.Clean(err.Error(), 512))
 	return nil, err
@@ -262,10 +256,10 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		return nil, v.Name, err
 	}
 	for _, s := range j.schemas {
-		p.events.add(s.n, v.Name, s.of)
+		p.events.add(s.n, [2]string{v.Name, s.of})
 	}
 	for _, i := range j.issues {
-		p.issues.add(i.n, v.Name, string(i.of))
+		p.issues.add(i.n, [2]string{v.Name, string(i.of)})
 	}
 	return j.messages(), v.Name, nil
 }

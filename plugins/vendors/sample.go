@@ -48,11 +48,7 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		}
 	}
 	if plain == nil {
-		var names []string
-		for _, e := range v.Events {
-			names = append(names, e.Name)
-		}
-		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there are some of %s", v.Name, native, strings.Join(names, ", "))
+		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there are some of %s", v.Name, native, strings.Join(v.EventNames(), ", "))
 	}
 	return plain, nil
 }

@@ -75,6 +75,15 @@ func (v *Vendor) Native(name string) (*NativeEvent, bool) {
 	return nil, false
 }
 
+// EventNames returns the names of the native events, sorted.
+func (v *Vendor) EventNames() []string {
+	var names []string
+	for _, e := range v.Events {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 var registry []*Vendor
 
 var (

@@ -18,12 +18,13 @@ var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:      "supersend",
-		Title:     "SuperSend",
-		Page:      "https://docs.supersend.io/docs/webhooks",
-		Setup:     "Integrations > Webhook > Webhook URL: `/supersend`.",
-		SecretEnv: "SUPERSEND_SECRET", SecretHeader: "X-Webhook-Secret",
-		Samples: samples,
+		Name:         "supersend",
+		Title:        "SuperSend",
+		Page:         "https://docs.supersend.io/docs/webhooks",
+		Setup:        "Integrations > Webhook > Webhook URL: `/supersend`.",
+		SecretEnv:    "SUPERSEND_SECRET",
+		SecretHeader: "X-Webhook-Secret",
+		Samples:      samples,
 		Events: []vendors.NativeEvent{
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},
