@@ -5,364 +5,392 @@ import "github.com/hookswitch/hookswitch/plugins/payload"
 // AppendJSON appends the event's JSON, without what is absent, empty objects
 // included. Its keys are those of the json tags, in the order of the fields.
 func (e *Event) AppendJSON(b []byte) []byte {
-	w := writer{b}
-	whole := w.begin()
-	w.plain(`,"specversion":"`, e.SpecVersion)
-	w.plain(`,"id":"`, e.ID)
-	w.plain(`,"idbasis":"`, string(e.IDBasis))
-	w.plain(`,"source":"`, e.Source)
-	w.plain(`,"type":"`, e.Type)
-	w.str(`,"subject":`, e.Subject)
-	w.plain(`,"time":"`, e.Time)
-	w.plain(`,"datacontenttype":"`, e.DataContentType)
-	w.plain(`,"dataschema":"`, e.DataSchema)
-	w.plain(`,"vendor":"`, e.Vendor)
-	w.str(`,"vendorevent":`, e.VendorEvent)
-	w.plain(`,"eventbasis":"`, string(e.EventBasis))
-	w.plain(`,"recordedtime":"`, e.RecordedTime)
-	w.str(`,"deliveryid":`, e.DeliveryID)
-	w.str(`,"partitionkey":`, e.PartitionKey)
-	w.data(&e.Data)
-	w.end(whole, '{', '}')
-	return w.b
+	w, whole := writer(b).object("")
+	w = w.plain(`,"specversion":"`, e.SpecVersion)
+	w = w.plain(`,"id":"`, e.ID)
+	w = w.plain(`,"idbasis":"`, string(e.IDBasis))
+	w = w.plain(`,"source":"`, e.Source)
+	w = w.plain(`,"type":"`, e.Type)
+	w = w.str(`,"subject":`, e.Subject)
+	w = w.plain(`,"time":"`, e.Time)
+	w = w.plain(`,"datacontenttype":"`, e.DataContentType)
+	w = w.plain(`,"dataschema":"`, e.DataSchema)
+	w = w.plain(`,"vendor":"`, e.Vendor)
+	w = w.str(`,"vendorevent":`, e.VendorEvent)
+	w = w.plain(`,"eventbasis":"`, string(e.EventBasis))
+	w = w.plain(`,"recordedtime":"`, e.RecordedTime)
+	w = w.str(`,"deliveryid":`, e.DeliveryID)
+	w = w.str(`,"partitionkey":`, e.PartitionKey)
+	w = w.data(&e.Data)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) data(d *Data) {
-	defer w.end(w.object(`,"data":`), '{', '}')
-	w.str(`,"channel":`, string(d.Channel))
-	w.str(`,"direction":`, string(d.Direction))
-	w.contact(&d.Contact)
-	w.agent(&d.Agent)
-	w.named(`,"account":`, &d.Account)
-	w.named(`,"campaign":`, &d.Campaign)
-	w.call(d.Call)
-	w.message(&d.Message)
-	w.email(d.Email)
-	w.conversation(d.Conversation)
-	w.subscription(d.Subscription)
-	w.form(d.Form)
+func (w writer) data(d *Data) writer {
+	w, whole := w.object(`,"data":`)
+	w = w.str(`,"channel":`, string(d.Channel))
+	w = w.str(`,"direction":`, string(d.Direction))
+	w = w.contact(&d.Contact)
+	w = w.agent(&d.Agent)
+	w = w.named(`,"account":`, &d.Account)
+	w = w.named(`,"campaign":`, &d.Campaign)
+	w = w.call(d.Call)
+	w = w.message(&d.Message)
+	w = w.email(d.Email)
+	w = w.conversation(d.Conversation)
+	w = w.subscription(d.Subscription)
+	w = w.form(d.Form)
 	if len(d.Survey) > 0 {
-		w.survey(d.Survey)
+		w = w.survey(d.Survey)
 	}
-	w.failure(d.Failure)
-	w.str(`,"lead_status":`, d.LeadStatus)
-	w.strs(`,"changes":`, d.Changes)
-	w.attribution(d.Attribution)
+	w = w.failure(d.Failure)
+	w = w.str(`,"lead_status":`, d.LeadStatus)
+	w = w.strs(`,"changes":`, d.Changes)
+	w = w.attribution(d.Attribution)
 	if len(d.Issues) > 0 {
-		w.issues(d.Issues)
+		w = w.issues(d.Issues)
 	}
-	w.text(`,"raw":`, string(d.Raw))
+	w = w.text(`,"raw":`, string(d.Raw))
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) survey(answers []Answer) {
-	defer w.end(w.array(`,"survey":`), '[', ']')
+func (w writer) survey(answers []Answer) writer {
+	w, whole := w.array(`,"survey":`)
 	for i := range answers {
-		w.answer(&answers[i])
+		w = w.answer(&answers[i])
 	}
+	return w.end(whole, '[', ']')
 }
 
-func (w *writer) issues(issues []Issue) {
-	defer w.end(w.array(`,"issues":`), '[', ']')
+func (w writer) issues(issues []Issue) writer {
+	w, whole := w.array(`,"issues":`)
 	for _, i := range issues {
-		issue := w.element()
-		w.str(`,"field":`, i.Field)
-		w.str(`,"reason":`, string(i.Reason))
-		w.end(issue, '{', '}')
+		w = w.issue(i)
 	}
+	return w.end(whole, '[', ']')
 }
 
-func (w *writer) contact(c *Contact) {
-	defer w.end(w.object(`,"contact":`), '{', '}')
-	w.str(`,"id":`, c.ID)
-	w.str(`,"external_id":`, c.ExternalID)
-	w.str(`,"name":`, c.Name)
-	w.str(`,"first_name":`, c.FirstName)
-	w.str(`,"last_name":`, c.LastName)
-	w.str(`,"phone":`, c.Phone)
-	w.str(`,"email":`, c.Email)
-	w.str(`,"title":`, c.Title)
-	w.str(`,"company":`, c.Company)
-	w.location(&c.Location)
-	organisations := w.array(`,"organisations":`)
+func (w writer) issue(i Issue) writer {
+	w, whole := w.element()
+	w = w.str(`,"field":`, i.Field)
+	w = w.str(`,"reason":`, string(i.Reason))
+	return w.end(whole, '{', '}')
+}
+
+func (w writer) contact(c *Contact) writer {
+	w, whole := w.object(`,"contact":`)
+	w = w.str(`,"id":`, c.ID)
+	w = w.str(`,"external_id":`, c.ExternalID)
+	w = w.str(`,"name":`, c.Name)
+	w = w.str(`,"first_name":`, c.FirstName)
+	w = w.str(`,"last_name":`, c.LastName)
+	w = w.str(`,"phone":`, c.Phone)
+	w = w.str(`,"email":`, c.Email)
+	w = w.str(`,"title":`, c.Title)
+	w = w.str(`,"company":`, c.Company)
+	w = w.location(&c.Location)
+	w, organisations := w.array(`,"organisations":`)
 	for i := range c.Organisations {
-		w.organisation(w.element(), &c.Organisations[i])
+		w = w.organisation(",", &c.Organisations[i])
 	}
-	w.end(organisations, '[', ']')
-	w.str(`,"status":`, c.Status)
-	w.str(`,"unsubscribed_at":`, c.UnsubscribedAt)
-	w.text(`,"bounces":`, string(c.Bounces))
-	w.str(`,"interest":`, c.Interest)
-	w.bool(`,"appointment":`, c.Appointment)
-	w.pairs(`,"custom":`, c.Custom)
+	w = w.end(organisations, '[', ']')
+	w = w.str(`,"status":`, c.Status)
+	w = w.str(`,"unsubscribed_at":`, c.UnsubscribedAt)
+	w = w.text(`,"bounces":`, string(c.Bounces))
+	w = w.str(`,"interest":`, c.Interest)
+	w = w.bool(`,"appointment":`, c.Appointment)
+	w = w.pairs(`,"custom":`, c.Custom)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) location(l *Location) {
-	defer w.end(w.object(`,"location":`), '{', '}')
-	w.str(`,"city":`, l.City)
-	w.str(`,"region":`, l.Region)
-	w.str(`,"postal_code":`, l.PostalCode)
-	w.str(`,"country":`, l.Country)
+func (w writer) location(l *Location) writer {
+	w, whole := w.object(`,"location":`)
+	w = w.str(`,"city":`, l.City)
+	w = w.str(`,"region":`, l.Region)
+	w = w.str(`,"postal_code":`, l.PostalCode)
+	w = w.str(`,"country":`, l.Country)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) organisation(begun mark, o *Organisation) {
-	defer w.end(begun, '{', '}')
-	w.str(`,"id":`, o.ID)
-	w.str(`,"external_id":`, o.ExternalID)
-	w.str(`,"name":`, o.Name)
-	w.str(`,"type":`, o.Type)
+func (w writer) organisation(key string, o *Organisation) writer {
+	w, whole := w.object(key)
+	w = w.str(`,"id":`, o.ID)
+	w = w.str(`,"external_id":`, o.ExternalID)
+	w = w.str(`,"name":`, o.Name)
+	w = w.str(`,"type":`, o.Type)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) agent(a *Agent) {
-	defer w.end(w.object(`,"agent":`), '{', '}')
-	w.str(`,"id":`, a.ID)
-	w.str(`,"name":`, a.Name)
-	w.str(`,"email":`, a.Email)
+func (w writer) agent(a *Agent) writer {
+	w, whole := w.object(`,"agent":`)
+	w = w.str(`,"id":`, a.ID)
+	w = w.str(`,"name":`, a.Name)
+	w = w.str(`,"email":`, a.Email)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) named(key string, n *Named) {
-	defer w.end(w.object(key), '{', '}')
-	w.str(`,"id":`, n.ID)
-	w.str(`,"name":`, n.Name)
+func (w writer) named(key string, n *Named) writer {
+	w, whole := w.object(key)
+	w = w.str(`,"id":`, n.ID)
+	w = w.str(`,"name":`, n.Name)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) call(c *Call) {
+func (w writer) call(c *Call) writer {
 	if c == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"call":`), '{', '}')
-	w.str(`,"id":`, c.ID)
-	w.str(`,"started_at":`, c.StartedAt)
-	w.text(`,"duration_seconds":`, string(c.DurationSeconds))
-	w.bool(`,"answered":`, c.Answered)
-	w.bool(`,"voicemail":`, c.Voicemail)
-	w.str(`,"disposition":`, c.Disposition)
-	w.str(`,"our_number":`, c.OurNumber)
-	w.str(`,"destination_number":`, c.DestinationNumber)
-	w.bool(`,"first_call":`, c.FirstCall)
-	w.text(`,"prior_calls":`, string(c.PriorCalls))
-	w.text(`,"total_calls":`, string(c.TotalCalls))
-	w.str(`,"recording_url":`, c.RecordingURL)
-	w.text(`,"recording_duration_seconds":`, string(c.RecordingDurationSeconds))
-	w.str(`,"transcription":`, c.Transcription)
-	w.str(`,"summary":`, c.Summary)
-	w.strs(`,"tags":`, c.Tags)
-	w.str(`,"note":`, c.Note)
-	w.str(`,"value":`, c.Value)
-	w.str(`,"score":`, c.Score)
-	w.bool(`,"spam":`, c.Spam)
+	w, whole := w.object(`,"call":`)
+	w = w.str(`,"id":`, c.ID)
+	w = w.str(`,"started_at":`, c.StartedAt)
+	w = w.text(`,"duration_seconds":`, string(c.DurationSeconds))
+	w = w.bool(`,"answered":`, c.Answered)
+	w = w.bool(`,"voicemail":`, c.Voicemail)
+	w = w.str(`,"disposition":`, c.Disposition)
+	w = w.str(`,"our_number":`, c.OurNumber)
+	w = w.str(`,"destination_number":`, c.DestinationNumber)
+	w = w.bool(`,"first_call":`, c.FirstCall)
+	w = w.text(`,"prior_calls":`, string(c.PriorCalls))
+	w = w.text(`,"total_calls":`, string(c.TotalCalls))
+	w = w.str(`,"recording_url":`, c.RecordingURL)
+	w = w.text(`,"recording_duration_seconds":`, string(c.RecordingDurationSeconds))
+	w = w.str(`,"transcription":`, c.Transcription)
+	w = w.str(`,"summary":`, c.Summary)
+	w = w.strs(`,"tags":`, c.Tags)
+	w = w.str(`,"note":`, c.Note)
+	w = w.str(`,"value":`, c.Value)
+	w = w.str(`,"score":`, c.Score)
+	w = w.bool(`,"spam":`, c.Spam)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) message(m *Message) {
-	defer w.end(w.object(`,"message":`), '{', '}')
-	w.str(`,"id":`, m.ID)
-	w.str(`,"from":`, m.From)
-	w.str(`,"to":`, m.To)
-	w.str(`,"text":`, m.Text)
-	w.str(`,"content_type":`, m.ContentType)
-	media := w.array(`,"media":`)
+func (w writer) message(m *Message) writer {
+	w, whole := w.object(`,"message":`)
+	w = w.str(`,"id":`, m.ID)
+	w = w.str(`,"from":`, m.From)
+	w = w.str(`,"to":`, m.To)
+	w = w.str(`,"text":`, m.Text)
+	w = w.str(`,"content_type":`, m.ContentType)
+	w, media := w.array(`,"media":`)
 	for _, m := range m.Media {
-		medium := w.element()
-		w.str(`,"url":`, m.URL)
-		w.str(`,"type":`, m.Type)
-		w.end(medium, '{', '}')
+		w = w.medium(m)
 	}
-	w.end(media, '[', ']')
-	w.str(`,"sent_at":`, m.SentAt)
-	w.str(`,"reply_to_id":`, m.ReplyToID)
-	w.str(`,"conversation_id":`, m.ConversationID)
-	w.str(`,"status_code":`, m.StatusCode)
-	w.str(`,"status_text":`, m.StatusText)
-	w.strs(`,"status_candidates":`, m.StatusCandidates)
+	w = w.end(media, '[', ']')
+	w = w.str(`,"sent_at":`, m.SentAt)
+	w = w.str(`,"reply_to_id":`, m.ReplyToID)
+	w = w.str(`,"conversation_id":`, m.ConversationID)
+	w = w.str(`,"status_code":`, m.StatusCode)
+	w = w.str(`,"status_text":`, m.StatusText)
+	w = w.strs(`,"status_candidates":`, m.StatusCandidates)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) email(e *Email) {
+func (w writer) medium(m Media) writer {
+	w, whole := w.element()
+	w = w.str(`,"url":`, m.URL)
+	w = w.str(`,"type":`, m.Type)
+	return w.end(whole, '{', '}')
+}
+
+func (w writer) email(e *Email) writer {
 	if e == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"email":`), '{', '}')
-	w.str(`,"id":`, e.ID)
-	w.str(`,"subject":`, e.Subject)
-	w.str(`,"body":`, e.Body)
-	w.str(`,"sent_at":`, e.SentAt)
+	w, whole := w.object(`,"email":`)
+	w = w.str(`,"id":`, e.ID)
+	w = w.str(`,"subject":`, e.Subject)
+	w = w.str(`,"body":`, e.Body)
+	w = w.str(`,"sent_at":`, e.SentAt)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) conversation(c *Conversation) {
+func (w writer) conversation(c *Conversation) writer {
 	if c == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"conversation":`), '{', '}')
-	w.str(`,"id":`, c.ID)
-	w.str(`,"subject":`, c.Subject)
-	w.str(`,"status":`, c.Status)
-	w.str(`,"created_at":`, c.CreatedAt)
-	w.str(`,"last_message_at":`, c.LastMessageAt)
+	w, whole := w.object(`,"conversation":`)
+	w = w.str(`,"id":`, c.ID)
+	w = w.str(`,"subject":`, c.Subject)
+	w = w.str(`,"status":`, c.Status)
+	w = w.str(`,"created_at":`, c.CreatedAt)
+	w = w.str(`,"last_message_at":`, c.LastMessageAt)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) subscription(s *Subscription) {
+func (w writer) subscription(s *Subscription) writer {
 	if s == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"subscription":`), '{', '}')
-	w.str(`,"id":`, s.ID)
-	w.str(`,"channel":`, s.Channel)
-	w.str(`,"topic":`, s.Topic)
-	w.str(`,"scope":`, s.Scope)
-	w.organisation(w.object(`,"organisation":`), &s.Organisation)
-	w.bool(`,"subscribed":`, s.Subscribed)
+	w, whole := w.object(`,"subscription":`)
+	w = w.str(`,"id":`, s.ID)
+	w = w.str(`,"channel":`, s.Channel)
+	w = w.str(`,"topic":`, s.Topic)
+	w = w.str(`,"scope":`, s.Scope)
+	w = w.organisation(`,"organisation":`, &s.Organisation)
+	w = w.bool(`,"subscribed":`, s.Subscribed)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) form(f *Form) {
+func (w writer) form(f *Form) writer {
 	if f == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"form":`), '{', '}')
-	w.str(`,"id":`, f.ID)
-	w.str(`,"url":`, f.URL)
-	w.str(`,"submitted_at":`, f.SubmittedAt)
-	w.bool(`,"first_form":`, f.FirstForm)
-	w.pairs(`,"fields":`, f.Fields)
+	w, whole := w.object(`,"form":`)
+	w = w.str(`,"id":`, f.ID)
+	w = w.str(`,"url":`, f.URL)
+	w = w.str(`,"submitted_at":`, f.SubmittedAt)
+	w = w.bool(`,"first_form":`, f.FirstForm)
+	w = w.pairs(`,"fields":`, f.Fields)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) answer(a *Answer) {
-	defer w.end(w.element(), '{', '}')
-	w.str(`,"id":`, a.ID)
-	w.str(`,"question_id":`, a.QuestionID)
-	w.str(`,"question":`, a.Question)
-	w.str(`,"answer_id":`, a.AnswerID)
-	w.str(`,"answer":`, a.Answer)
-	w.str(`,"answered_at":`, a.AnsweredAt)
+func (w writer) answer(a *Answer) writer {
+	w, whole := w.element()
+	w = w.str(`,"id":`, a.ID)
+	w = w.str(`,"question_id":`, a.QuestionID)
+	w = w.str(`,"question":`, a.Question)
+	w = w.str(`,"answer_id":`, a.AnswerID)
+	w = w.str(`,"answer":`, a.Answer)
+	w = w.str(`,"answered_at":`, a.AnsweredAt)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) failure(f *Failure) {
+func (w writer) failure(f *Failure) writer {
 	if f == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"failure":`), '{', '}')
-	w.str(`,"code":`, f.Code)
-	w.str(`,"message":`, f.Message)
-	w.str(`,"description":`, f.Description)
+	w, whole := w.object(`,"failure":`)
+	w = w.str(`,"code":`, f.Code)
+	w = w.str(`,"message":`, f.Message)
+	w = w.str(`,"description":`, f.Description)
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) attribution(a *Attribution) {
+func (w writer) attribution(a *Attribution) writer {
 	if a == nil {
-		return
+		return w
 	}
-	defer w.end(w.object(`,"attribution":`), '{', '}')
-	w.str(`,"source":`, a.Source)
-	w.str(`,"medium":`, a.Medium)
-	w.str(`,"campaign":`, a.Campaign)
-	w.str(`,"keywords":`, a.Keywords)
-	w.str(`,"landing_page_url":`, a.LandingPageURL)
-	w.str(`,"referrer_url":`, a.ReferrerURL)
-	w.str(`,"utm_source":`, a.UTMSource)
-	w.str(`,"utm_medium":`, a.UTMMedium)
-	w.str(`,"utm_campaign":`, a.UTMCampaign)
-	w.str(`,"utm_term":`, a.UTMTerm)
-	w.str(`,"utm_content":`, a.UTMContent)
-	w.str(`,"gclid":`, a.GCLID)
-	w.str(`,"session_id":`, a.SessionID)
-	milestones := w.array(`,"milestones":`)
+	w, whole := w.object(`,"attribution":`)
+	w = w.str(`,"source":`, a.Source)
+	w = w.str(`,"medium":`, a.Medium)
+	w = w.str(`,"campaign":`, a.Campaign)
+	w = w.str(`,"keywords":`, a.Keywords)
+	w = w.str(`,"landing_page_url":`, a.LandingPageURL)
+	w = w.str(`,"referrer_url":`, a.ReferrerURL)
+	w = w.str(`,"utm_source":`, a.UTMSource)
+	w = w.str(`,"utm_medium":`, a.UTMMedium)
+	w = w.str(`,"utm_campaign":`, a.UTMCampaign)
+	w = w.str(`,"utm_term":`, a.UTMTerm)
+	w = w.str(`,"utm_content":`, a.UTMContent)
+	w = w.str(`,"gclid":`, a.GCLID)
+	w = w.str(`,"session_id":`, a.SessionID)
+	w, milestones := w.array(`,"milestones":`)
 	for i := range a.Milestones {
-		w.milestone(&a.Milestones[i])
+		w = w.milestone(&a.Milestones[i])
 	}
-	w.end(milestones, '[', ']')
+	w = w.end(milestones, '[', ']')
+	return w.end(whole, '{', '}')
 }
 
-func (w *writer) milestone(m *Milestone) {
-	defer w.end(w.element(), '{', '}')
-	w.str(`,"name":`, m.Name)
-	w.str(`,"event_at":`, m.EventAt)
-	w.str(`,"source":`, m.Source)
-	w.str(`,"medium":`, m.Medium)
-	w.str(`,"campaign":`, m.Campaign)
-	w.str(`,"keywords":`, m.Keywords)
-	w.str(`,"landing_page_url":`, m.LandingPageURL)
-	w.str(`,"referrer_url":`, m.ReferrerURL)
+func (w writer) milestone(m *Milestone) writer {
+	w, whole := w.element()
+	w = w.str(`,"name":`, m.Name)
+	w = w.str(`,"event_at":`, m.EventAt)
+	w = w.str(`,"source":`, m.Source)
+	w = w.str(`,"medium":`, m.Medium)
+	w = w.str(`,"campaign":`, m.Campaign)
+	w = w.str(`,"keywords":`, m.Keywords)
+	w = w.str(`,"landing_page_url":`, m.LandingPageURL)
+	w = w.str(`,"referrer_url":`, m.ReferrerURL)
+	return w.end(whole, '{', '}')
 }
 
-// writer appends JSON. Every key literal begins with a comma; when an object or
-// array ends, its bracket takes the place of the first one. Strings have to be
-// valid UTF-8, as all that is read of a payload is.
-type writer struct{ b []byte }
+// writer is JSON that is appended to. Every key literal begins with a comma; when an
+// object or array ends, its bracket takes the place of the first one. Strings have
+// to be valid UTF-8, as all that is read of a payload is.
+//
+// It is passed on by value: where it is kept behind a pointer, every append is a
+// write that the garbage collector wants to know of.
+type writer []byte
 
 // mark is where an object or array begins, its key included, and where its
 // content does.
 type mark struct{ begin, content int }
 
-func (w *writer) begin() mark { return mark{len(w.b), len(w.b)} }
-
-func (w *writer) object(key string) mark {
-	begin := len(w.b)
-	w.b = append(w.b, key...)
-	return mark{begin, len(w.b)}
+func (w writer) object(key string) (writer, mark) {
+	begin := len(w)
+	w = append(w, key...)
+	return w, mark{begin, len(w)}
 }
 
-func (w *writer) array(key string) mark { return w.object(key) }
+func (w writer) array(key string) (writer, mark) { return w.object(key) }
 
 // element begins an object of an array.
-func (w *writer) element() mark { return w.object(",") }
+func (w writer) element() (writer, mark) { return w.object(",") }
 
 // end ends what began at m, or takes it back if it is empty.
-func (w *writer) end(m mark, open, closing byte) {
-	if len(w.b) == m.content {
-		w.b = w.b[:m.begin]
-		return
+func (w writer) end(m mark, open, closing byte) writer {
+	if len(w) == m.content {
+		return w[:m.begin]
 	}
-	w.b[m.content] = open
-	w.b = append(w.b, closing)
+	w[m.content] = open
+	return append(w, closing)
 }
 
-func (w *writer) str(key, value string) {
+func (w writer) str(key, value string) writer {
 	if value != "" {
-		w.b = payload.AppendString(append(w.b, key...), value)
+		w = payload.AppendString(append(w, key...), value)
 	}
+	return w
 }
 
 // plain writes a string that holds nothing to be escaped, because we made it. The
 // key goes on to the opening quote.
-func (w *writer) plain(key, value string) {
+func (w writer) plain(key, value string) writer {
 	if value != "" {
-		w.b = append(append(append(w.b, key...), value...), '"')
+		w = append(append(append(w, key...), value...), '"')
 	}
+	return w
 }
 
 // text writes a value that is JSON already.
-func (w *writer) text(key, value string) {
+func (w writer) text(key, value string) writer {
 	if value != "" {
-		w.b = append(append(w.b, key...), value...)
+		w = append(append(w, key...), value...)
 	}
+	return w
 }
 
-func (w *writer) bool(key string, value Bool) {
+func (w writer) bool(key string, value Bool) writer {
 	switch value {
 	case True:
-		w.text(key, "true")
+		return w.text(key, "true")
 	case False:
-		w.text(key, "false")
+		return w.text(key, "false")
 	}
+	return w
 }
 
-func (w *writer) strs(key string, values []string) {
+func (w writer) strs(key string, values []string) writer {
 	if len(values) == 0 {
-		return
+		return w
 	}
-	m := w.array(key)
+	w, m := w.array(key)
 	for _, value := range values {
-		w.b = payload.AppendString(append(w.b, ','), value)
+		w = payload.AppendString(append(w, ','), value)
 	}
-	w.end(m, '[', ']')
+	return w.end(m, '[', ']')
 }
 
 // pairs writes names and values even where they are empty: that a customer's
 // field is there is what is known of it.
-func (w *writer) pairs(key string, pairs []Pair) {
+func (w writer) pairs(key string, pairs []Pair) writer {
 	if len(pairs) == 0 {
-		return
+		return w
 	}
-	m := w.array(key)
+	w, m := w.array(key)
 	for _, pair := range pairs {
-		w.b = payload.AppendString(append(w.b, `,{"name":`...), pair.Name)
-		w.b = append(payload.AppendString(append(w.b, `,"value":`...), pair.Value), '}')
+		w = payload.AppendString(append(w, `,{"name":`...), pair.Name)
+		w = append(payload.AppendString(append(w, `,"value":`...), pair.Value), '}')
 	}
-	w.end(m, '[', ']')
+	return w.end(m, '[', ']')
 }
