@@ -6,6 +6,7 @@
 package mobiniti
 
 import (
+	"cmp"
 	"embed"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -92,20 +93,24 @@ type rejection struct {
 // native data structure conversion
 
 func received(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
+	c, r, converted := contactOf(in)
+	from := converted.Phone
+	if from == "" {
+		from = r.PhoneOrShortCode("message.from", c.PhoneNumber)
+	}
 	return vendors.Draft{
 		Type:    event.MessageReceived,
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
-		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
+		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.ReceivedAt),
-		Person:  personOf(&c),
+		Person:  personOf(&converted),
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.SMS,
 			Direction: event.Inbound,
-			Contact:   convertContact(&c, r),
+			Contact:   converted,
 			Message: event.Message{
-				From: r.PhoneOrShortCode("message.from", c.PhoneNumber),
+				From: from,
 				To:   r.PhoneOrShortCode("message.to", c.ShortCode),
 				Text: r.Text("message.text", c.Message),
 			},
@@ -114,14 +119,13 @@ func received(in *vendors.Input) vendors.Draft {
 }
 
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
-	converted := convertContact(&c, r)
+	c, r, converted := contactOf(in)
 	return vendors.Draft{
 		Type:    event.ContactUnsubscribed,
 		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
-		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
+		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    converted.UnsubscribedAt,
-		Person:  personOf(&c),
+		Person:  personOf(&converted),
 		Read:    r,
 		Data: event.Data{
 			Contact: converted,
@@ -135,30 +139,28 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 }
 
 func statusChanged(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
-	converted := convertContact(&c, r)
+	c, r, converted := contactOf(in)
 	converted.Status = r.Text("contact.status", c.Status)
 	return vendors.Draft{
 		Type:    event.ContactStatusChanged,
 		ID:      vendors.Natural(c.ID, c.Status, c.UpdatedAt),
-		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
+		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.UpdatedAt),
-		Person:  personOf(&c),
+		Person:  personOf(&converted),
 		Read:    r,
 		Data:    event.Data{Contact: converted},
 	}
 }
 
 func bounced(in *vendors.Input) vendors.Draft {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
-	converted := convertContact(&c, r)
+	c, r, converted := contactOf(in)
 	converted.Bounces = r.Number("contact.bounces", c.Bounces)
 	return vendors.Draft{
 		Type:    event.ContactBounced,
 		ID:      vendors.Natural(c.ID, c.Bounces, c.UpdatedAt),
-		Subject: vendors.Subject{Kind: "contact", ID: id(&c)},
+		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.UpdatedAt),
-		Person:  personOf(&c),
+		Person:  personOf(&converted),
 		Read:    r,
 		Data:    event.Data{Contact: converted},
 	}
@@ -182,16 +184,18 @@ func rejected(in *vendors.Input) vendors.Draft {
 
 // other converts what no rule fits.
 func other(in *vendors.Input) vendors.Draft {
-	c := payload.Bind[contact](in.Payload)
+	_, _, converted := contactOf(in)
 	return vendors.Draft{
 		ID:     vendors.Content(),
-		Person: personOf(&c),
-		Read:   in.Read(),
+		Person: personOf(&converted),
+		Read:   in.Read(), // anew: the event has no contact to note issues of
 	}
 }
 
-func convertContact(c *contact, r *vendors.Reader) event.Contact {
-	return event.Contact{
+// contactOf returns the object as sent, a reader for the event, and the contact.
+func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	return c, r, event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		FirstName:      r.Text("contact.first_name", c.FirstName),
 		LastName:       r.Text("contact.last_name", c.LastName),
@@ -201,20 +205,5 @@ func convertContact(c *contact, r *vendors.Reader) event.Contact {
 	}
 }
 
-func id(c *contact) string {
-	text, _ := c.ID.Scalar()
-	return text
-}
-
 // personOf returns the contact's phone, else the id.
-func personOf(c *contact) string {
-	if phone, ok := phoneOf(c.PhoneNumber); ok {
-		return phone
-	}
-	return id(c)
-}
-
-func phoneOf(v payload.Value) (string, bool) {
-	number, _ := v.Scalar()
-	return event.ParsePhone(number, true)
-}
+func personOf(c *event.Contact) string { return cmp.Or(c.Phone, c.ID) }

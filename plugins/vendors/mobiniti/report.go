@@ -369,10 +369,10 @@ func numberOf(v payload.Value) string {
 	if v.Kind() != payload.String && v.Kind() != payload.Number {
 		return ""
 	}
-	if phone, ok := phoneOf(v); ok {
+	text, _ := v.Scalar()
+	if phone, ok := event.ParsePhone(text, true); ok {
 		return phone
 	}
-	text, _ := v.Scalar()
 	return text
 }
 
