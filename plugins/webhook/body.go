@@ -21,6 +21,16 @@ const firstRead = 16 << 10
 // readAll reads r to its end, at most limit bytes, in a buffer that is reserved
 // before it is made. announced is how many bytes are to come, or -1.
 func readAll(r io.Reader, announced, limit int64, held *share) ([]byte, error) {
+	if b, ok := r.(*body); ok {
+		// Most bodies come with their header, and then need no memory that is cleared.
+		if whole := b.whole(); whole != nil && int64(len(whole)) <= limit {
+			if err := held.reserve(int64(len(whole))); err != nil {
+				return nil, err
+			}
+			b.skip()
+			return bytes.Clone(whole), nil
+		}
+	}
 	size := int64(4 << 10)
 	if announced >= 0 {
 		size = min(announced, firstRead)

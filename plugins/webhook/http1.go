@@ -300,6 +300,22 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// whole returns the body if all of it is here, until more of the connection is
+// read; else nil.
+func (b *body) whole() []byte {
+	if b.ended || b.chunks != nil || int64(b.of.in.Buffered()) < b.left {
+		return nil
+	}
+	text, _ := b.of.in.Peek(int(b.left))
+	return text
+}
+
+// skip passes over a body that is here.
+func (b *body) skip() {
+	_, _ = b.of.in.Discard(int(b.left))
+	b.left, b.ended = 0, true
+}
+
 // trailer reads what stands behind the last chunk, none of which is wanted, and
 // returns io.EOF at the end of it.
 func (b *body) trailer() error {
