@@ -64,7 +64,7 @@ func parseRequest(req *http.Request, text string, wanted []string) error {
 	clear(fields)
 	*req = http.Request{Header: fields}
 
-	line, rest := cutLine(text)
+	line, rest, _ := strings.Cut(text, "\r\n")
 	method, line, ok1 := strings.Cut(line, " ")
 	target, version, ok2 := strings.Cut(line, " ")
 	if !ok1 || !ok2 || !httpguts.ValidHeaderFieldName(method) || method == http.MethodConnect { // whose target is no path
@@ -77,7 +77,8 @@ func parseRequest(req *http.Request, text string, wanted []string) error {
 	if req.ProtoMajor != 1 {
 		return errVersion
 	}
-	if req.URL, ok = parseTarget(target); !ok {
+	var err error
+	if req.URL, err = url.ParseRequestURI(target); err != nil {
 		return errRequest
 	}
 	req.Method, req.RequestURI, req.Proto = method, target, version
@@ -85,7 +86,7 @@ func parseRequest(req *http.Request, text string, wanted []string) error {
 
 	hosts, lengths, codings := 0, 0, 0
 	for {
-		if line, rest = cutLine(rest); line == "" {
+		if line, rest, _ = strings.Cut(rest, "\r\n"); line == "" {
 			break
 		}
 		name, value, ok := parseField(line)
@@ -131,34 +132,6 @@ func parseRequest(req *http.Request, text string, wanted []string) error {
 		req.ContentLength = -1
 	}
 	return nil
-}
-
-// cutLine returns a line of a header without its end, which headerScan has seen to
-// be whole, and what follows it.
-func cutLine(text string) (line, rest string) {
-	line, rest, _ = strings.Cut(text, "\n")
-	return strings.TrimSuffix(line, "\r"), rest
-}
-
-// parseTarget reads what a request is for. Mostly it is a path of letters and
-// digits, of which there is nothing to parse.
-func parseTarget(target string) (*url.URL, bool) {
-	if plainPath(target) {
-		return &url.URL{Path: target}, true
-	}
-	u, err := url.ParseRequestURI(target)
-	return u, err == nil
-}
-
-func plainPath(target string) bool {
-	for i := range len(target) {
-		switch c := target[i]; {
-		case c == '/' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.':
-		default:
-			return false
-		}
-	}
-	return strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
 }
 
 // parseField reads a line of a header or trailer. No name begins with a space, so
