@@ -174,7 +174,7 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 
 A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it.
 
-The delivery travels to the decoders out of reach of requests, processors and metadata. For other uses its message has the metadata ` + "`webhook_route`, `webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding` and `webhook_delivery_id`" + `, where there is a value, and the headers that the route lists.
+The message's bytes are the body. Its metadata are all else that is known of the delivery: ` + "`webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding`, `webhook_route`, `webhook_received_at` and `webhook_delivery_id`" + `, where there is a value, and the headers that the route lists. Nothing else of a request becomes metadata.
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops or has no memory for another body.
 
@@ -305,7 +305,6 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		return nil, fmt.Errorf("headers: expected none that holds the secret, got %s, for the route %s", v.name, r.path)
 	}
 	_, r.public = r.verify.(nobody)
-	r.setMetadata()
 	return r, nil
 }
 

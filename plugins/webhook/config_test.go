@@ -249,7 +249,7 @@ func TestExample(t *testing.T) {
 		_, err = parse(t, filled)
 		require.NoError(t, err)
 	}
-	require.Contains(t, data.Description, metaDeliveryID)
+	require.Contains(t, data.Description, "webhook_delivery_id")
 	for o, a := range answers {
 		if a.status != 400 {
 			require.Contains(t, data.Description, strconv.Itoa(a.status), o)

@@ -234,8 +234,6 @@ func (d *door) take(req *request) outcome {
 		ID:          uuid.Must(uuid.NewV7()).String(), // it fails where there is no randomness, which Go does not survive
 		ReceivedAt:  time.Now(),
 		Route:       req.route.path,
-		Secret:      position,
-		RemoteAddr:  host(req.RemoteAddr),
 		Vendor:      req.route.vendor + args.vendor, // the route or the path has it
 		Account:     req.route.account,
 		Event:       req.route.event + args.event,
@@ -243,8 +241,8 @@ func (d *door) take(req *request) outcome {
 		Body:        body,
 	}
 	for _, name := range req.route.headers {
-		for _, value := range req.Header[name] {
-			del.Headers = append(del.Headers, delivery.Header{Name: name, Value: value})
+		if values := req.Header[name]; len(values) > 0 {
+			del.Headers = append(del.Headers, delivery.Header{Name: name, Values: values})
 		}
 	}
 	if coding, coded := coding(req.Request); coded {
@@ -271,7 +269,7 @@ func (d *door) take(req *request) outcome {
 // more than all else here, so there is one on the usual way, of two channels.
 func (d *door) hand(req *request, del *delivery.Delivery) outcome {
 	t := &transaction{
-		message: service.MessageBatch{newMessage(del, req.route)},
+		message: service.MessageBatch{newMessage(del)},
 		held:    req.held,
 		route:   req.route,
 		outcome: make(chan outcome, 1),

@@ -23,7 +23,6 @@ type route struct {
 	public  bool // nobody is verified
 	short   int  // the position of a secret that stands for itself and may be guessed; 0 for none
 
-	metadata []metadata
 	counts
 }
 

@@ -24,52 +24,27 @@ func Register() {
 	})
 }
 
-// The metadata that a config may use beside what package delivery names. Decoders
-// read the delivery itself.
-const (
-	metaRoute           = "webhook_route"
-	metaContentEncoding = "webhook_content_encoding"
-	metaDeliveryID      = "webhook_delivery_id"
-	metaHeader          = "webhook_header_"
-)
-
-func newMessage(d *delivery.Delivery, r *route) *service.Message {
-	msg := service.NewMessageWithContext(delivery.NewContext(context.Background(), d), d.Body)
-	for _, m := range r.metadata {
-		msg.MetaSetMut(m.key, m.value)
-	}
+// newMessage returns the message that carries a delivery: the body, and what the
+// door knows of the delivery as metadata.
+func newMessage(d *delivery.Delivery) *service.Message {
+	msg := service.NewMessage(d.Body)
 	set := func(key, value string) {
 		if value != "" {
 			msg.MetaSetMut(key, value)
 		}
 	}
-	if r.vendor == "" {
-		set(delivery.MetaVendor, d.Vendor)
-	}
-	if r.event == "" {
-		set(delivery.MetaEvent, d.Event)
-	}
-	set(delivery.MetaContentType, d.ContentType)
-	set(metaContentEncoding, d.ContentEncoding)
-	set(metaDeliveryID, d.ID)
+	set(delivery.KeyID, d.ID)
+	set(delivery.KeyReceivedAt, delivery.FormatTime(d.ReceivedAt))
+	set(delivery.KeyRoute, d.Route)
+	set(delivery.KeyVendor, d.Vendor)
+	set(delivery.KeyAccount, d.Account)
+	set(delivery.KeyEvent, d.Event)
+	set(delivery.KeyContentType, d.ContentType)
+	set(delivery.KeyContentEncoding, d.ContentEncoding)
 	for _, h := range d.Headers {
-		set(metaHeader+strings.ReplaceAll(strings.ToLower(h.Name), "-", "_"), h.Value)
+		set(delivery.HeaderKey(h.Name), strings.Join(h.Values, ", "))
 	}
 	return msg
-}
-
-// metadata is some that all messages of a route have.
-type metadata struct {
-	key   string
-	value any // a string, which is not allocated again for each message
-}
-
-func (r *route) setMetadata() {
-	for _, m := range []metadata{{metaRoute, r.path}, {delivery.MetaVendor, r.vendor}, {delivery.MetaAccount, r.account}, {delivery.MetaEvent, r.event}} {
-		if m.value != "" {
-			r.metadata = append(r.metadata, m)
-		}
-	}
 }
 
 // input is the door as the engine sees it.
