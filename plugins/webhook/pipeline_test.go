@@ -38,7 +38,7 @@ func TestSenderGoesAway(t *testing.T) {
 	require.NoError(t, gone.Close())
 	eventually(t, func() bool { return s.metrics.all("webhook_deliveries")["/open broken"] == 2 })
 	require.Empty(t, s.bodies())
-	require.Zero(t, s.door.memory.used.Load())
+	require.Zero(t, s.door.memory.inUse())
 }
 
 func post(t *testing.T, s *stand, path, body string, headers ...string) (status int, text string) {
@@ -61,10 +61,10 @@ func TestLateVerdict(t *testing.T) {
 		s := newStand(t, limited(limitsOfRows+", answer: 50ms", ""), holds)
 		status, _ := post(t, s, "/open", "{}")
 		require.Equal(t, 503, status)
-		require.EqualValues(t, 2, s.door.memory.used.Load())
+		require.EqualValues(t, 2, s.door.memory.inUse())
 		require.Empty(t, s.metrics.all("webhook_late"))
 		s.one(t).settle(err)
-		require.Zero(t, s.door.memory.used.Load())
+		require.Zero(t, s.door.memory.inUse())
 		require.Equal(t, map[string]int64{"/open " + verdict: 1}, s.metrics.all("webhook_late"))
 		require.Equal(t, map[string]int64{"/open timeout": 1}, s.metrics.all("webhook_deliveries"))
 	}
@@ -79,10 +79,10 @@ func TestMemoryOfInflatedBodies(t *testing.T) {
 	status, _ := post(t, s, "/open", sent, "Content-Encoding: gzip")
 	require.Equal(t, 503, status)
 	require.Equal(t, text, s.one(t).body)
-	require.GreaterOrEqual(t, s.door.memory.used.Load(), int64(len(text)))
-	require.Less(t, s.door.memory.used.Load(), int64(len(text)+len(sent)))
+	require.GreaterOrEqual(t, s.door.memory.inUse(), int64(len(text)))
+	require.Less(t, s.door.memory.inUse(), int64(len(text)+len(sent)))
 	s.one(t).settle(nil)
-	require.Zero(t, s.door.memory.used.Load())
+	require.Zero(t, s.door.memory.inUse())
 }
 
 // Whatever budget the configuration may hold, the largest body finds room in it,
@@ -116,7 +116,7 @@ func TestWithdrawnIsNeverRead(t *testing.T) {
 		require.Equal(t, 503, status)
 	}
 	require.Equal(t, map[string]int64{"/open not_taken": 3}, s.metrics.all("webhook_deliveries"))
-	require.Zero(t, s.door.memory.used.Load())
+	require.Zero(t, s.door.memory.inUse())
 	ctx, cancel := context.WithCancel(t.Context())
 	var reading sync.WaitGroup
 	reading.Go(func() { s.read(ctx, acks) })
@@ -203,7 +203,7 @@ func TestAnswersAreTrue(t *testing.T) {
 	senders.Wait()
 	cancel()
 	running.Wait()
-	require.Zero(t, s.door.memory.used.Load())
+	require.Zero(t, s.door.memory.inUse())
 	var sum int64
 	for outcome, n := range s.metrics.all("webhook_deliveries") {
 		t.Log(outcome, n)
@@ -262,15 +262,59 @@ func TestVerdictAfterReadingHasEnded(t *testing.T) {
 	require.Equal(t, 200, res.StatusCode)
 }
 
-func TestDrain(t *testing.T) {
+// From the signal until near the end of the delay deliveries are taken, then none is
+// accepted any more, and at the end of the delay none is begun with.
+func TestLeave(t *testing.T) {
 	s := newStand(t, limited(limitsOfRows, ""), acks)
+	Leave(time.Hour)
 	status, _ := post(t, s, "/open", "{}")
 	require.Equal(t, 200, status)
-	Drain()
-	status, text := post(t, s, "/open", "{}")
-	require.Equal(t, 503, status)
-	require.Equal(t, "stopping, send it again\n", text)
-	require.Len(t, s.bodies(), 1)
+	idle := s.dial(t) // it was accepted when it has an answer
+	_, err := io.WriteString(idle, call{method: "POST", path: "/open", body: "{}"}.text())
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(idle), nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	require.True(t, res.Close)
+
+	Leave(0)
+	<-s.door.unread
+	<-s.server.served
+	_, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address.String())
+	require.Error(t, err, "it listens no more")
+	require.Len(t, s.bodies(), 2)
+}
+
+// What waits to be accepted when the listener is closed is accepted.
+func TestStopAcceptsWhatHasArrived(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows+", connections: 1", ""), holds)
+	first := s.dial(t)
+	_, err := io.WriteString(first, call{method: "POST", path: "/open", body: "first"}.text())
+	require.NoError(t, err)
+	s.one(t)
+	var behind []net.Conn
+	for range 5 { // for which there is no place
+		c := s.dial(t)
+		_, err := io.WriteString(c, call{method: "POST", path: "/open", body: "behind"}.text())
+		require.NoError(t, err)
+		behind = append(behind, c)
+	}
+	s.leave(time.Hour)
+	stopped := make(chan struct{})
+	go func() {
+		s.server.stop()
+		close(stopped)
+	}()
+	for i := range 6 {
+		eventually(t, func() bool { return len(s.handed()) == i+1 })
+		s.handed()[i].settle(nil)
+	}
+	<-stopped
+	for _, c := range append(behind, first) {
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		require.NoError(t, err)
+		require.Equal(t, 200, res.StatusCode)
+	}
 }
 
 func TestDelivery(t *testing.T) {

@@ -84,8 +84,9 @@ const maxEvent = 128
 // arguments are what a request's path gives for the parameters of a route.
 type arguments struct{ vendor, event, token string }
 
-// match reports whether a path, escaped as it was sent, is the route's. A slash
-// that is escaped separates nothing, and no parameter is empty.
+// match reports whether a path, escaped as it was sent, is the route's, with
+// a slash at its end or without. A slash that is escaped separates nothing, and no
+// parameter is empty.
 func (r *route) match(path string) (arguments, bool) {
 	var args arguments
 	for _, want := range r.segments {
@@ -127,5 +128,5 @@ func (r *route) match(path string) (arguments, bool) {
 			}
 		}
 	}
-	return args, path == ""
+	return args, path == "" || path == "/"
 }

@@ -28,13 +28,36 @@ type secret struct {
 	position int // in the configuration, counted from 1
 }
 
-// verifier tells who sent a request by its body as sent. It returns the position
-// of the secret that verified it, or 0.
+// verifier tells who sent a request. It returns the position of the secret that
+// verified the request, or 0.
 type verifier interface {
+	// verify looks at the header, the path's token and, where needsBody says so, the
+	// body as sent.
 	verify(r *http.Request, body []byte, token string) int
-	// headers are those that it reads, by their canonical names.
+	// needsBody reports whether verify looks at the body. Where it does not, the door
+	// asks before it reads a body.
+	needsBody() bool
+	// headers are the canonical names of the header fields that verify reads.
 	headers() []string
+	// challenge is the value of WWW-Authenticate for who is not verified.
+	challenge() string
 }
+
+const challengeOfOurs = `Webhook realm="webhook"`
+
+func (nobody) needsBody() bool     { return false }
+func (*signed) needsBody() bool    { return true }
+func (*header) needsBody() bool    { return false }
+func (*basic) needsBody() bool     { return false }
+func (*pathToken) needsBody() bool { return false }
+func (*standard) needsBody() bool  { return true }
+
+func (nobody) challenge() string     { return challengeOfOurs }
+func (*signed) challenge() string    { return challengeOfOurs }
+func (*header) challenge() string    { return challengeOfOurs }
+func (*basic) challenge() string     { return `Basic realm="webhook"` }
+func (*pathToken) challenge() string { return challengeOfOurs }
+func (*standard) challenge() string  { return challengeOfOurs }
 
 // equal is the one comparison of what a stranger sent with what is secret. It
 // takes the same time whatever is in b, its length included.
