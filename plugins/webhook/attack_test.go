@@ -156,6 +156,39 @@ func (a *attacked) together(t *testing.T, n int, attacker func(c net.Conn)) {
 	all.Wait()
 }
 
+// asks is an attacker that sends n requests, one after the other, over as many
+// connections as the door lets it, and hears the answers.
+func (a *attacked) asks(t *testing.T, n int, request func(i int) string, hear func(status int)) {
+	var (
+		c   net.Conn
+		r   *bufio.Reader
+		res *http.Response
+	)
+	for i := range n {
+		if c == nil {
+			if c = a.dial(t); c == nil {
+				return
+			}
+			r = bufio.NewReader(c)
+		}
+		_, _ = io.WriteString(c, request(i))
+		var err error
+		if res, err = http.ReadResponse(r, nil); err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		hear(res.StatusCode)
+		if res.Close {
+			_ = c.Close()
+			c = nil
+		}
+	}
+	if c != nil {
+		_ = c.Close()
+	}
+}
+
 // genuine sends n deliveries, one after the other and each over a new connection,
 // all of which have to be accepted.
 func (a *attacked) genuine(t *testing.T, n int) {
@@ -224,21 +257,17 @@ func TestAttackWithBombs(t *testing.T) {
 		require.Less(t, len(bomb), 1<<20)
 		coding := []string{"gzip", "deflate", "gzip", "gzip"}[i]
 		request := call{method: "POST", path: "/open", body: bomb, headers: []string{"Content-Encoding: " + coding}}.text()
-		a.together(t, 8, func(c net.Conn) {
-			r := bufio.NewReader(c)
-			for range few(30) {
-				_, _ = io.WriteString(c, request)
-				res, err := http.ReadResponse(r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				if i != 2 && res.StatusCode != 413 && res.StatusCode != 503 {
-					t.Errorf("answered %d", res.StatusCode)
-				}
-			}
-		})
+		var attackers sync.WaitGroup
+		for range 8 {
+			attackers.Go(func() {
+				a.asks(t, few(30), func(int) string { return request }, func(status int) {
+					if i != 2 && status != 413 && status != 503 {
+						t.Errorf("answered %d", status)
+					}
+				})
+			})
+		}
+		attackers.Wait()
 	}
 	a.genuine(t, 10)
 	a.bounded(t)
@@ -358,23 +387,19 @@ func TestAttackWithWrongSignatures(t *testing.T) {
 	}
 	var refused atomic.Int64
 	a.during(t, 100, func(<-chan struct{}) {
-		a.together(t, 8, func(c net.Conn) {
-			r := bufio.NewReader(c)
-			for i := range few(20_000) / 8 {
-				_, _ = io.WriteString(c, requests[i%len(requests)])
-				res, err := http.ReadResponse(r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				if res.StatusCode != 401 {
-					t.Errorf("answered %d", res.StatusCode)
-					return
-				}
-				refused.Add(1)
-			}
-		})
+		var attackers sync.WaitGroup
+		for range 8 {
+			attackers.Go(func() {
+				a.asks(t, few(20_000)/8, func(i int) string { return requests[i%len(requests)] }, func(status int) {
+					if status != 401 {
+						t.Errorf("answered %d", status)
+						return
+					}
+					refused.Add(1)
+				})
+			})
+		}
+		attackers.Wait()
 	})
 	require.EqualValues(t, few(20_000), refused.Load())
 	a.bounded(t)

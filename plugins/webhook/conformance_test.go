@@ -176,7 +176,7 @@ func conformance(t *testing.T) []row {
 		{name: "refused", state: refusing, call: call{body: "{}"}, status: 503, text: "not delivered, send it again\n", reached: []string{"{}"}, outcome: "/open refused"},
 		{name: "timeout", state: hanging, call: call{body: "{}"}, status: 503, text: "not delivered in time, send it again\n", reached: []string{"{}"}, outcome: "/open timeout"},
 		{name: "not taken", state: nobody, call: call{body: "{}"}, status: 503, text: "not delivered in time, send it again\n", outcome: "/open not_taken"},
-		{name: "read no more", state: unread, call: call{body: "{}"}, status: 503, text: "stopping, send it again\n", outcome: "/open draining"},
+		{name: "read no more", state: unread, call: call{body: "{}"}, status: 503, text: "stopping, send it again\n", closes: true, outcome: "/open draining"},
 
 		// The order of work: each is refused for the first reason that there is.
 		{name: "no route", state: usual, call: call{path: "/nowhere", body: "{}"}, status: 404, text: "no such path\n", closes: true, outcome: "none not_found"},

@@ -146,20 +146,19 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 		h["Connection"] = []string{"close"}
 	}
 	write(w, answers[o].status, answers[o].text)
-	if !last || !over1 {
-		return
+	if over1 && r.unread && !r.expects && o != incomplete && o != noMemory && o != noConnection {
+		r.linger()
 	}
-	if r.unread && o != incomplete && o != noMemory && o != noConnection && !r.expects {
-		_ = r.control.Flush()
-		_ = r.control.SetReadDeadline(time.Now().Add(lingering))
-		if r.conn != nil {
-			r.conn.leaves()
-		}
-		_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
-	}
+}
+
+// linger lets a sender that still writes come to read its answer.
+func (r *request) linger() {
+	_ = r.control.Flush()
+	_ = r.control.SetReadDeadline(time.Now().Add(lingering))
 	if r.conn != nil {
 		r.conn.leaves()
 	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
 }
 
 // receiveSafely receives a request, and gives its memory back whatever happens.

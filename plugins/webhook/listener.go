@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -44,6 +45,7 @@ const headerShare = 1 << 10
 // Accept implements net.Listener. Once stop was called it returns what has arrived
 // until then, and then net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
+	empty := 0 // how often nothing had arrived
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		if l.stopping.Load() {
 			l.expire()
@@ -58,6 +60,10 @@ func (l *listener) Accept() (net.Conn, error) {
 			time.Sleep(wait)
 		case errors.Is(err, syscall.ECONNABORTED): // by the sender, before it was accepted
 		case l.stopping.Load():
+			// A deadline may pass before Accept has looked, so it looks twice.
+			if empty++; empty < 2 && errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
 			_ = l.Close()
 			return nil, net.ErrClosed
 		default:
@@ -72,11 +78,14 @@ func (l *listener) stop() {
 	l.expire()
 }
 
-// expire lets Accept wait no longer than a moment.
+// expire lets Accept wait no longer than a moment, or not at all where the listener
+// knows no deadlines.
 func (l *listener) expire() {
 	if timed, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
-		_ = timed.SetDeadline(time.Now().Add(time.Millisecond))
+		_ = timed.SetDeadline(time.Now().Add(20 * time.Millisecond))
+		return
 	}
+	_ = l.Close()
 }
 
 // admit waits for a place for the connection.
@@ -104,14 +113,19 @@ func (l *listener) add(c *conn) bool {
 	return true
 }
 
+// leastWait is how long the door waits for a sender before its connection can be
+// given up: what has just been accepted has mostly sent a request that nobody had the
+// time to read.
+const leastWait = 100 * time.Millisecond
+
 // giveUpLongest gives the connection up whose sender the door has waited for
 // longest, if it waits for any.
 func (l *listener) giveUpLongest() {
-	l.mu.Lock()
 	var longest *conn
-	var since int64
+	since := time.Now().Add(-leastWait).UnixNano()
+	l.mu.Lock()
 	for c := range l.open {
-		if waits := c.since.Load(); waits > 0 && (longest == nil || waits < since) {
+		if waits := c.since.Load(); waits > 0 && waits < since {
 			longest, since = c, waits
 		}
 	}
