@@ -225,6 +225,8 @@ func conformance(t *testing.T) []row {
 		{name: "web page, verified", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{"Sec-Fetch-Site: cross-site", signed}}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},
 		{name: "no web page", state: usual, call: call{body: "{}", headers: []string{"Sec-Fetch-Site: none", "Content-Type: text/plain"}}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
 		{name: "no web page, with its origin", state: usual, call: call{body: "{}", headers: []string{"Origin: https://example.com", "Content-Type: application/json"}}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "query, as long as may be", state: usual, call: call{path: "/open?" + strings.Repeat("q", maxTarget-len("/open?")), body: "{}"}, status: 200, reached: []string{"{}"}, outcome: "/open accepted"},
+		{name: "query, too long", state: usual, call: call{path: "/open?" + strings.Repeat("q", maxTarget), body: "{}"}, status: 414, text: "path and query too long\n", closes: true, outcome: "/open target"},
 		{name: "many fields", state: usual, call: call{body: "{}", headers: slices.Repeat([]string{"A: b"}, maxFields)}, status: 431, text: "too many header fields\n", closes: true, outcome: "/open fields"},
 		{name: "verified", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{signed}}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},
 		{name: "verified, length not announced", state: usual, call: call{path: "/callrail/post_call", body: "{}", headers: []string{signed}, chunked: true}, status: 200, reached: []string{"{}"}, outcome: "/callrail/{event} accepted"},

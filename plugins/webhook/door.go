@@ -32,6 +32,9 @@ const (
 	// maxFields is how many fields a header may have: what net/http makes of short ones
 	// takes many times the memory of their text.
 	maxFields = 100
+	// maxTarget is how many bytes path and query may have: net/http keeps the first line
+	// of a request for as long as the sender waits.
+	maxTarget = 8 << 10
 	// lingering is how long a sender that still writes may do so after a refusal, to
 	// come to read its answer, and maxLingering how much: a connection that is closed
 	// while bytes arrive loses what was written to it.
@@ -187,6 +190,8 @@ func (d *door) receive(r *request) outcome {
 		return draining
 	case r.Method != http.MethodPost:
 		return badMethod
+	case len(r.RequestURI) > maxTarget:
+		return longTarget
 	case fieldsOf(r.Header) > maxFields:
 		return tooManyFields
 	case r.ContentLength > d.limits.body:
@@ -239,9 +244,16 @@ func (d *door) receive(r *request) outcome {
 		outcome: make(chan outcome, 1),
 	}
 	r.reservation = nil
-	// What stays of the request while the sender waits is in no budget.
-	r.Header, r.URL, r.RequestURI = nil, &url.URL{}, ""
+	r.forget()
 	return d.hand(t, d.limits.answer)
+}
+
+// forget leaves nothing of a request's header: what the door holds of it while the
+// sender waits is in no budget. Method and version are parts of the first line, which
+// holds the path and the query, too.
+func (r *request) forget() {
+	r.Method, r.Proto = http.MethodPost, strings.Clone(r.Proto)
+	r.Header, r.URL, r.RequestURI = nil, &url.URL{}, ""
 }
 
 // isUnread reports whether nobody reads deliveries any more.

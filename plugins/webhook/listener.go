@@ -24,6 +24,7 @@ type listener struct {
 	most     int
 	noFile   func(error) // told when the process has no file for a connection
 	stopping atomic.Bool
+	stopped  time.Time // when at the latest; set before stopping
 
 	header atomic.Int64 // bytes of headers that have not come whole
 	http2  atomic.Int64 // connections that speak it
@@ -40,7 +41,7 @@ func newListener(l net.Listener, most int, noFile func(error)) *listener {
 // headerShare is how many bytes of unfinished headers there may be for each
 // connection. What net/http makes of a header that has nothing but short fields
 // takes 25 times the memory of its text.
-const headerShare = 1 << 10
+const headerShare = 256
 
 // Accept implements net.Listener. Once stop was called it returns what has arrived
 // until then, and then net.ErrClosed.
@@ -48,6 +49,10 @@ func (l *listener) Accept() (net.Conn, error) {
 	empty := 0 // how often nothing had arrived
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		if l.stopping.Load() {
+			if time.Now().After(l.stopped) {
+				_ = l.Close()
+				return nil, net.ErrClosed
+			}
 			l.expire()
 		}
 		inner, err := l.Listener.Accept()
@@ -61,7 +66,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		case errors.Is(err, syscall.ECONNABORTED): // by the sender, before it was accepted
 		case l.stopping.Load():
 			// A deadline may pass before Accept has looked, so it looks twice.
-			if empty++; empty < 2 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if empty++; empty < 2 && errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(l.stopped) {
 				continue
 			}
 			_ = l.Close()
@@ -72,8 +77,19 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// longestStop is how long what arrives is accepted after stop was called, where the
+// kernel goes on to begin connections.
+const longestStop = time.Second
+
 // stop makes Accept return what has arrived, and then close the listener.
 func (l *listener) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopping.Load() {
+		return
+	}
+	refuseNew(l.Listener)
+	l.stopped = time.Now().Add(longestStop)
 	l.stopping.Store(true)
 	l.expire()
 }
@@ -91,7 +107,7 @@ func (l *listener) expire() {
 // admit waits for a place for the connection.
 func (l *listener) admit(inner net.Conn) *conn {
 	c := &conn{Conn: inner, of: l}
-	c.since.Store(time.Now().UnixNano())
+	c.since.Store(time.Now().Add(unreadYet).UnixNano())
 	for !l.add(c) {
 		l.giveUpLongest()
 		// All may be answered at the moment, and who is given up takes a moment to leave.
@@ -114,9 +130,12 @@ func (l *listener) add(c *conn) bool {
 }
 
 // leastWait is how long the door waits for a sender before its connection can be
-// given up: what has just been accepted has mostly sent a request that nobody had the
-// time to read.
-const leastWait = 100 * time.Millisecond
+// given up. On a connection of which nothing has been read a request has mostly come
+// that nobody had the time to read: such a connection counts as younger by unreadYet.
+const (
+	leastWait = 100 * time.Millisecond
+	unreadYet = time.Second
+)
 
 // giveUpLongest gives the connection up whose sender the door has waited for
 // longest, if it waits for any.
@@ -140,6 +159,22 @@ func (l *listener) giveUpLongest() {
 		return
 	}
 	_ = longest.Close()
+}
+
+// giveUpLargestHeader gives the connection up whose unfinished header is the largest.
+func (l *listener) giveUpLargestHeader() {
+	var largest *conn
+	var most int64
+	l.mu.Lock()
+	for c := range l.open {
+		if n := c.header.Load(); n > most {
+			largest, most = c, n
+		}
+	}
+	l.mu.Unlock()
+	if largest != nil {
+		_ = largest.Close()
+	}
 }
 
 func (l *listener) remove(c *conn) {
@@ -166,7 +201,7 @@ type conn struct {
 	since   atomic.Int64            // unix nanoseconds since when the door waits for the sender; 0 while it does not, givenUp for good
 	arrival atomic.Pointer[arrival] // the body that the door waits for; nil if for something else
 	asked   atomic.Bool             // something of a request has come, and its answer is not written
-	active  atomic.Bool             // a request has come that net/http reads or refuses
+	begun   atomic.Bool             // what has come is of a request, and no more of the handshake of TLS
 	handled atomic.Bool             // the request has reached the handler
 	header  atomic.Int64            // bytes of a header that has not come whole
 	written atomic.Int64            // bytes that were written while no request had reached the handler
@@ -218,11 +253,13 @@ func (c *conn) reaches() {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.handled.Load() {
-		c.asked.Store(true)
+		if !c.asked.Swap(true) {
+			c.waits(nil, time.Now())
+		}
 		if !c.http2.Load() { // where requests are limited instead
 			c.header.Add(int64(n))
 			if c.of.header.Add(int64(n)) > headerShare*int64(c.of.most) {
-				c.of.giveUpLongest()
+				c.of.giveUpLargestHeader()
 			}
 		}
 	}
@@ -270,18 +307,21 @@ func (c *conn) Close() error {
 	return err
 }
 
-// noteState hears from net/http what a connection does.
+// noteState hears from net/http what a connection does. It hears of an active one
+// only where the header of a request did not come with what came before.
 func (c *conn) noteState(state http.ConnState) {
 	switch state {
 	case http.StateActive:
-		c.written.Store(0) // what the handshake of TLS has written
+		if !c.begun.Swap(true) {
+			c.written.Store(0) // by the handshake
+		}
 		c.asked.Store(true)
-		c.active.Store(true)
 		c.works()
 	case http.StateIdle:
+		c.begun.Store(true)
 		c.asked.Store(false)
-		c.active.Store(false)
 		c.handled.Store(false)
+		c.written.Store(0)
 		c.waits(nil, time.Now())
 	}
 }
@@ -293,16 +333,7 @@ const longestAlert = 64
 // refused reports whether net/http has answered a request that did not reach the
 // handler, and with what status, as far as that is known: TLS hides it.
 func (c *conn) refused() (status int64, refused bool) {
-	return c.status.Load(), c.active.Load() && !c.handled.Load() && c.written.Load() > longestAlert
-}
-
-// connOf returns the connection below that of net/http.
-func connOf(nc net.Conn) *conn {
-	if over, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
-		nc = over.NetConn()
-	}
-	c, _ := nc.(*conn)
-	return c
+	return c.status.Load(), c.begun.Load() && c.asked.Load() && !c.handled.Load() && c.written.Load() > longestAlert
 }
 
 type connKey struct{}

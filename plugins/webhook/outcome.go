@@ -19,6 +19,7 @@ const (
 	badMethod                    // not POST
 	tooLarge                     // as sent or inflated
 	badCoding                    // an unknown Content-Encoding
+	longTarget                   // path and query
 	tooManyFields                // of the header
 	incomplete                   // not all of the request came in time, or at the least rate
 	broken                       // the body ended early, or was framed wrongly
@@ -48,6 +49,7 @@ var answers = [outcomes]struct {
 	badMethod:     {"method", http.StatusMethodNotAllowed, "expected POST"},
 	tooLarge:      {"too_large", http.StatusRequestEntityTooLarge, "too large"},
 	badCoding:     {"coding", http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
+	longTarget:    {"target", http.StatusRequestURITooLong, "path and query too long"},
 	tooManyFields: {"fields", http.StatusRequestHeaderFieldsTooLarge, "too many header fields"},
 	incomplete:    {"incomplete", http.StatusServiceUnavailable, "not complete in time, send it again"},
 	broken:        {"broken", http.StatusBadRequest, "not complete"},

@@ -103,7 +103,7 @@ func (s *server) noteState(nc net.Conn, state http.ConnState) {
 	if c == nil {
 		return
 	}
-	if over, ok := nc.(*tls.Conn); ok && state == http.StateActive && !c.active.Load() && !c.http2.Load() &&
+	if over, ok := nc.(*tls.Conn); ok && state == http.StateActive && !c.begun.Load() &&
 		over.ConnectionState().NegotiatedProtocol == "h2" {
 		c.http2.Store(true)
 		if s.listener.http2.Add(1) > s.mostHTTP2() {
@@ -158,10 +158,11 @@ func (s *server) shutdown(ctx context.Context) {
 }
 
 // busy reports whether something of a request has come over HTTP/1.1 that is not
-// answered.
+// answered, or may have come on a connection that nobody had the time to read.
 func (s *server) busy() bool {
+	lately := time.Now().Add(-leastWait).UnixNano()
 	for _, c := range s.listener.all() {
-		if c.asked.Load() && !c.http2.Load() {
+		if !c.http2.Load() && (c.asked.Load() || c.since.Load() > lately) {
 			return true
 		}
 	}

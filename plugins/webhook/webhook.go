@@ -90,7 +90,9 @@ func (in *input) Connect(ctx context.Context) error {
 	if in.server != nil {
 		return nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", in.door.address)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // no vendor speaks it, and refuseNew does not work with it
+	l, err := plain.Listen(ctx, "tcp", in.door.address)
 	if err != nil {
 		return err
 	}
