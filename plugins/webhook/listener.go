@@ -336,6 +336,15 @@ func (c *conn) refused() (status int64, refused bool) {
 	return c.status.Load(), c.begun.Load() && c.asked.Load() && !c.handled.Load() && c.written.Load() > longestAlert
 }
 
+// connOf returns the connection below that of net/http.
+func connOf(nc net.Conn) *conn {
+	if over, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
+		nc = over.NetConn()
+	}
+	c, _ := nc.(*conn)
+	return c
+}
+
 type connKey struct{}
 
 // connOfRequest returns the connection of a request of HTTP/1.1; nil where several
