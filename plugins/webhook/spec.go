@@ -32,7 +32,7 @@ func spec() *service.ConfigSpec {
 				service.NewStringField("client_ca_file").Description("PEM file of authorities. With it a client needs a certificate of one of them.").Default(""),
 			).Description("Serves HTTPS, with HTTP/2, if a certificate is given. Files that change are read again within a second; if they cannot be read, the last certificate stays."),
 			service.NewObjectField("limits",
-				bytesField("body", "1MiB", "How large a body may be as sent. A larger one is answered 413."),
+				bytesField("body", "8MiB", "How large a body may be as sent. A larger one is answered 413."),
 				bytesField("inflated", "8MiB", fmt.Sprintf("How large a compressed body may become. Over %d KiB it may also not become more than %d times as large. A larger one is answered 413.", smallInflated>>10, maxRatio)),
 				bytesField("in_flight", "64MiB", "How many bytes of bodies may be in memory until the pipeline is done with them, at least `body`. Over it senders are answered 503 and Retry-After."),
 				service.NewIntField("connections").Description("How many connections may be open.").Default(4096),
