@@ -18,7 +18,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, tlsFiles{}, c.tls)
 	require.False(t, c.accessLog)
 	require.Equal(t, limits{
-		body: 1 << 20, inflated: 8 << 20, inFlight: 64 << 20, header: 32 << 10, connections: 4096,
+		body: 8 << 20, inflated: 8 << 20, inFlight: 64 << 20, header: 32 << 10, connections: 4096,
 		read: 10 * time.Second, answer: 10 * time.Second, idle: 90 * time.Second,
 	}, c.limits)
 	require.Len(t, c.routes, 1)

@@ -52,13 +52,13 @@ const (
 	growth     = 1.25 // of the last quarter over the second
 	lookEvery  = 2 * time.Second
 	allSecrets = "0123456789abcdef0123456789abcdef" // of the distribution that is started here
-	bodyLimit  = 1 << 20                            // the input's default
+	bodyLimit  = 1 << 20                            // of the distribution that is started here
 )
 
 func config(address, admin string) string {
 	return `
 http: { address: "` + admin + `" }
-input: { webhook: { address: "` + address + `", vendors: "*" } }
+input: { webhook: { address: "` + address + `", vendors: "*", limits: { body: 1MiB } } }
 pipeline: { processors: [ webhook_decode: {} ] }
 output:
   switch:
