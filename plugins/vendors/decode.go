@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -256,7 +255,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	}
 	e.DataSchema = event.DataSchema(e.Type)
 	if !d.ReceivedAt.IsZero() {
-		e.RecordedTime = d.ReceivedAt.UTC().Format(time.RFC3339Nano)
+		e.RecordedTime = delivery.FormatTime(d.ReceivedAt)
 	}
 	if e.Data.Raw = event.Raw(draft.Raw); e.Data.Raw == "" {
 		e.Data.Raw = event.Raw(c.in.Payload.Text())

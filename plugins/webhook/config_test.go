@@ -305,7 +305,7 @@ func TestExample(t *testing.T) {
 		_, err = parse(t, inner, append(allSecrets(), "CALLRAIL_SECOND_SIGNING_KEY=0123456789abcdef")...)
 		require.NoError(t, err)
 	}
-	require.Contains(t, data.Description, metaDeliveryID)
+	require.Contains(t, data.Description, "webhook_delivery_id")
 	for o, a := range answers {
 		if a.status != 400 {
 			require.Contains(t, data.Description, strconv.Itoa(a.status), o)

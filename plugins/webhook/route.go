@@ -33,7 +33,6 @@ type route struct {
 	optional  bool     // not served where there is no secret
 	verify    verifier // nil until the secrets are loaded
 
-	metadata []metadata
 	counts
 }
 
@@ -63,7 +62,6 @@ func vendorRoutes(v *vendors.Vendor, unverified bool) []*route {
 	var routes []*route
 	for _, path := range []string{base, base + "/" + paramEvent} {
 		r := &route{path: path, segments: strings.Split(path[1:], "/"), vendor: v.Name, public: unverified, scheme: own, secretEnv: v.SecretEnv, field: "vendors"}
-		r.setMetadata()
 		routes = append(routes, r)
 	}
 	return routes
@@ -91,7 +89,6 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 	if err := r.parse(conf); err != nil {
 		return nil, fmt.Errorf("%w, for the route %s", err, r.path)
 	}
-	r.setMetadata()
 	return r, nil
 }
 
