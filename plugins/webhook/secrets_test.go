@@ -171,7 +171,7 @@ func TestSecretsInFiles(t *testing.T) {
 	v := c.routes[0].verify.(*reloading)
 	require.Equal(t, []string{"X-Webhook-Secret"}, v.headers())
 	require.False(t, v.needsBody())
-	require.Equal(t, plainChallenge, v.challenge())
+	require.Equal(t, challengeOfOurs, v.challenge())
 	position := func(secret string) int {
 		r := &http.Request{Header: http.Header{"X-Webhook-Secret": {secret}}}
 		return v.verify(r, nil, "")
@@ -245,7 +245,7 @@ func TestChallenges(t *testing.T) {
 	for _, v := range vendors.All() {
 		built, err := schemeOf(v).build([]secret{{"a secret", 1}})
 		require.NoError(t, err)
-		require.Equal(t, "Webhook", built.challenge(), v.Name)
+		require.Equal(t, `Webhook realm="webhook"`, built.challenge(), v.Name)
 	}
 }
 

@@ -38,7 +38,7 @@ type scheme struct {
 	build     func([]secret) (verifier, error)
 	header    string // the header that holds the secret itself, in canonical form; "" for none
 	inPath    bool   // the path holds the secret
-	guessable bool   // the secret travels as it is, so that a short one may be guessed
+	guessable bool   // requests hold the secret itself, so a short secret may be guessed
 }
 
 func signatureScheme(s *vendors.Signature) *scheme {
@@ -62,7 +62,7 @@ func standardScheme() *scheme {
 	return &scheme{build: func(secrets []secret) (verifier, error) { return newStandard(secrets) }}
 }
 
-// schemeOf is a vendor's own.
+// schemeOf returns the scheme that a vendor's folder describes.
 func schemeOf(v *vendors.Vendor) *scheme {
 	switch {
 	case v.Signature != nil:
@@ -73,8 +73,8 @@ func schemeOf(v *vendors.Vendor) *scheme {
 	return pathScheme()
 }
 
-// plainChallenge names no scheme that a stranger could try.
-const plainChallenge = "Webhook"
+// challengeOfOurs names no scheme that a stranger could try.
+const challengeOfOurs = `Webhook realm="webhook"`
 
 // equal is the one comparison of what a stranger sent with what is secret. It
 // takes the same time whatever is in b, its length included.
@@ -109,7 +109,7 @@ type nobody struct{}
 func (nobody) verify(*http.Request, []byte, string) int { return 0 }
 func (nobody) needsBody() bool                          { return false }
 func (nobody) headers() []string                        { return nil }
-func (nobody) challenge() string                        { return plainChallenge }
+func (nobody) challenge() string                        { return challengeOfOurs }
 
 // signed is an HMAC over the body.
 type signed struct {
@@ -133,7 +133,7 @@ func newSigned(s *vendors.Signature, secrets []secret) *signed {
 
 func (*signed) needsBody() bool     { return true }
 func (v *signed) headers() []string { return []string{v.header} }
-func (*signed) challenge() string   { return plainChallenge }
+func (*signed) challenge() string   { return challengeOfOurs }
 
 func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	value, ok := single(r, v.header)
@@ -187,7 +187,7 @@ type header struct {
 
 func (*header) needsBody() bool     { return false }
 func (v *header) headers() []string { return []string{v.name} }
-func (*header) challenge() string   { return plainChallenge }
+func (*header) challenge() string   { return challengeOfOurs }
 
 func (v *header) verify(r *http.Request, _ []byte, _ string) int {
 	value, ok := single(r, v.name)
@@ -227,7 +227,7 @@ type pathToken struct{ secrets []secret }
 
 func (*pathToken) needsBody() bool   { return false }
 func (*pathToken) headers() []string { return nil }
-func (*pathToken) challenge() string { return plainChallenge }
+func (*pathToken) challenge() string { return challengeOfOurs }
 
 func (v *pathToken) verify(_ *http.Request, _ []byte, token string) int {
 	return match(v.secrets, token)
@@ -278,7 +278,7 @@ func newStandard(secrets []secret) (*standard, error) {
 }
 
 func (*standard) needsBody() bool   { return true }
-func (*standard) challenge() string { return plainChallenge }
+func (*standard) challenge() string { return challengeOfOurs }
 func (*standard) headers() []string {
 	return []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 }
