@@ -59,8 +59,8 @@ func newConfig(conf *service.ParsedConfig, env environment, log *service.Logger)
 	return c, nil
 }
 
-// parseConfig checks all that the text of a configuration tells, for the linter
-// too. It reads no environment: the routes do not know their secrets yet.
+// parseConfig checks all that the text of a configuration tells. The linter calls it
+// too, so it does not read the environment: the routes have no secrets yet.
 func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	p := parser{conf: conf}
 	c := &config{
@@ -134,7 +134,7 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	return c, nil
 }
 
-// add adds a route that no earlier one hides.
+// add appends a route, unless an earlier route takes all its requests.
 func (c *config) add(field string, r *route) error {
 	for _, earlier := range c.routes {
 		if earlier.covers(r) {
@@ -145,8 +145,8 @@ func (c *config) add(field string, r *route) error {
 	return nil
 }
 
-// parseVendors returns the vendors of a list of names with commas, or all that are
-// compiled in.
+// parseVendors returns the vendors whose names a text holds, with commas between
+// them, or all that are compiled in.
 func parseVendors(names string, all bool) ([]*vendors.Vendor, error) {
 	if all {
 		return vendors.All(), nil
@@ -169,16 +169,16 @@ func parseVendors(names string, all bool) ([]*vendors.Vendor, error) {
 	return chosen, nil
 }
 
-// loadSecrets gives each route its verifier. Routes of vendors that are only
-// served if their secret is known go where it is not.
+// loadSecrets gives each route its verifier. An optional route whose secret is not
+// set is dropped.
 func (c *config) loadSecrets(env environment, log *service.Logger) error {
 	if len(c.routes) == 0 {
 		return errNobodyServed()
 	}
 	var (
 		served    []*route
-		missing   []string                 // vendors that are not served, and their variables
-		verifiers = map[*scheme]verifier{} // the routes of a vendor share one
+		missing   []string                 // the vendors of dropped routes, and their variables
+		verifiers = map[*scheme]verifier{} // the two routes of a vendor share a verifier
 	)
 	for _, r := range c.routes {
 		r.verified = make([]atomic.Int64, positions)
@@ -214,8 +214,8 @@ func (c *config) loadSecrets(env environment, log *service.Logger) error {
 	return nil
 }
 
-// errNobodyServed names the variables of the shipped configs, as they are what
-// somebody who starts one of them has to set.
+// errNobodyServed names the variables of the shipped configs, as whoever starts a
+// shipped config has to set them.
 func errNobodyServed() error {
 	example := vendors.All()[0]
 	return fmt.Errorf("reading field vendors: expected names or *, such as HOOKSWITCH_VENDORS=%s with the secret in %s; "+

@@ -29,8 +29,8 @@ type route struct {
 
 	scheme    *scheme  // nil where nobody is verified
 	secretEnv string   // the variable of the secret
-	field     string   // of the configuration, which is to blame if there is no secret
-	optional  bool     // not served where there is no secret
+	field     string   // the configuration's field that an error about the secret names
+	optional  bool     // without a secret the route is dropped, and the input starts
 	verify    verifier // nil until the secrets are loaded
 
 	counts
@@ -48,9 +48,9 @@ var (
 	params         = []string{paramVendor, paramEvent, paramToken}
 )
 
-// vendorRoutes are those of a vendor as its folder describes it: /<vendor> where the
-// payload names the native event, and /<vendor>/<native event>. Where the path holds
-// the secret, it stands behind the vendor.
+// vendorRoutes returns the routes of a vendor: /<vendor>/<native event>, and /<vendor>
+// for payloads that name the native event. If the URL has to hold the secret, the
+// secret follows the vendor's name.
 func vendorRoutes(v *vendors.Vendor, unverified bool) []*route {
 	base := "/" + v.Name
 	var own *scheme
@@ -131,8 +131,8 @@ func (r *route) parse(conf *service.ParsedConfig) error {
 // credentials are header fields that must not travel on.
 var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization"}
 
-// framing are header fields that tell how a request is sent. The server takes them
-// off, so nobody can read what a sender has set.
+// framing are header fields that tell how a request is sent. The server removes
+// them, so the door cannot read what a sender has set.
 var framing = []string{"Connection", "Content-Length", "Expect", "Host", "Trailer", "Transfer-Encoding"}
 
 var fieldName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")

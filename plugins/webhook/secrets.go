@@ -23,18 +23,18 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// positions is over the position of any secret: the secret itself has 1, the one
-// that it replaces 2.
+// positions is more than the position of any secret: the secret has position 1, and
+// the secret that it replaces position 2.
 const positions = 3
 
-// shortSecret is how long a secret has to be that travels as it is, so that nobody
-// guesses it.
+// shortSecret is how many characters a secret has to have if requests hold the
+// secret itself, so that nobody guesses it.
 const shortSecret = 16
 
 // maxSecret is how large a file of a secret may be.
 const maxSecret = 64 << 10
 
-// secret is one that a route takes.
+// secret is a secret that a route accepts.
 type secret struct {
 	text     string
 	position int
@@ -92,8 +92,8 @@ func readSource(name string, position int, env environment) (*source, error) {
 	return s, nil
 }
 
-// read reads the file if it has changed, and reports whether its secret has. An
-// error leaves the last secret.
+// read reads the file if the file has changed, and reports whether the secret has.
+// After an error the source still has the last secret.
 func (s *source) read() (changed bool, err error) {
 	info, err := os.Stat(s.file)
 	if err != nil {
@@ -124,8 +124,8 @@ func (s *source) read() (changed bool, err error) {
 	return changed, nil
 }
 
-// checkSecret refuses white space around a secret: it is hardly meant, and nobody
-// sees it.
+// checkSecret refuses white space around a secret: nobody means it, and nobody sees
+// it.
 func checkSecret(text string) (string, error) {
 	switch strings.TrimSpace(text) {
 	case "":
@@ -136,8 +136,8 @@ func checkSecret(text string) (string, error) {
 	return "", errors.New("expected no white space around the secret")
 }
 
-// newVerifier returns the verifier of the secrets that a variable and its twins
-// tell. Its error is errNoSecret if none of them is set.
+// newVerifier returns a verifier with the secrets of a variable and its twins. The
+// error is errNoSecret if none of these variables is set.
 func newVerifier(s *scheme, name string, env environment, log *service.Logger) (verifier, error) {
 	var sources []*source
 	files := false
@@ -164,8 +164,8 @@ func newVerifier(s *scheme, name string, env environment, log *service.Logger) (
 	return r, nil
 }
 
-// reloading is a verifier with secrets in files: it is built again when one of
-// them changes.
+// reloading is a verifier with secrets in files: when a file changes, the verifier
+// is built again.
 type reloading struct {
 	scheme  *scheme
 	sources []*source
@@ -194,8 +194,8 @@ func (v *reloading) build() error {
 	return nil
 }
 
-// get returns the verifier of the secrets as they are now. Files are looked at
-// every second at most.
+// get returns the verifier with the secrets as they are now. It looks at the files
+// at most once a second.
 func (v *reloading) get() verifier {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -35,7 +35,7 @@ func spec() *service.ConfigSpec {
 				bytesField("body", "8MiB", "How large a body may be as sent. A larger one is answered 413."),
 				bytesField("inflated", "8MiB", fmt.Sprintf("How large a compressed body may become. Over %d KiB it may also not become more than %d times as large. A larger one is answered 413.", smallInflated>>10, maxRatio)),
 				bytesField("in_flight", "64MiB", "How many bytes of bodies may be in memory until the pipeline is done with them, at least `body`. Over it senders are answered 503 and Retry-After."),
-				service.NewIntField("connections").Description("How many connections may be open.").Default(4096),
+				service.NewIntField("connections").Description(fmt.Sprintf("How many connections may be open. Over it the connection whose sender the door has waited for longest is given up for a new one. One of %d may be of HTTP/2, with %d requests under way each.", streams, streams)).Default(4096),
 				bytesField("header", "32KiB", "How large the header of a request may be. A larger one is answered 431. Headers are held beside the bytes in flight."),
 				service.NewDurationField("read").Default("10s").Description("How long a request may take to arrive. One that is not complete by then is answered 503, and the connection is closed."),
 				service.NewDurationField("answer").Default("10s").Description("How long the pipeline may take from then on. After it the sender is answered 503 and Retry-After. A delivery that the pipeline has not begun with is withdrawn; any other is still written. It has to be less than shutdown_timeout, which is 20s by default, so that senders are answered when the process stops."),

@@ -38,7 +38,7 @@ type scheme struct {
 	build     func([]secret) (verifier, error)
 	header    string // the header that holds the secret itself, in canonical form; "" for none
 	inPath    bool   // the path holds the secret
-	guessable bool   // the secret travels as it is, so that a short one may be guessed
+	guessable bool   // requests hold the secret itself, so a short secret may be guessed
 }
 
 func signatureScheme(s *vendors.Signature) *scheme {
@@ -62,7 +62,7 @@ func standardScheme() *scheme {
 	return &scheme{build: func(secrets []secret) (verifier, error) { return newStandard(secrets) }}
 }
 
-// schemeOf is a vendor's own.
+// schemeOf returns the scheme that a vendor's folder describes.
 func schemeOf(v *vendors.Vendor) *scheme {
 	switch {
 	case v.Signature != nil:
