@@ -266,7 +266,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		err = v.Decode(&j.delivery, document, p.maxEvents, j.emit)
 	}
 	if err != nil {
-		if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
+		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {
 			msg.SetBytes([]byte(document.Text())) // which is without them
 		}
 		return nil, v.Name, err

@@ -116,7 +116,7 @@ func Refuse(reason Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery, without the vendor's secrets. Its
+// Payload reads the payload of a delivery, without the vendor's redacted keys. Its
 // errors are Undecodable; what was read comes with them if it is JSON. The
 // delivery's body must not change while the payload or anything that is decoded of
 // it is in use.
@@ -132,9 +132,9 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if err != nil {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
-	if len(v.Secrets) > 0 {
+	if len(v.RedactedKeys) > 0 {
 		whole := document
-		document = whole.Without(v.Secrets...)
+		document = whole.Without(v.RedactedKeys...)
 		whole.Release()
 	}
 	if document.Kind() != payload.Object {

@@ -32,11 +32,10 @@ routes:
     vendor: callrail
     account: main
     headers: [ x-request-id, X-Listed ]
-    verify: { secrets: [ "", "old key", "` + callrailKey + `" ] }
-  - { path: /oneroute, vendor: oneroute, verify: { secrets: [ other ] } }
-  - { path: /supersend, vendor: supersend, event: reply, verify: { header: x-webhook-secret, secrets: [ s3cret ] } }
-  - { path: "/movement/{token}", vendor: movement, verify: { path_token: true, secrets: [ tok/en ] } }
-  - { path: /basic, verify: { basic: { username: ada }, secrets: [ lovelace ] } }
+  - { path: /oneroute, vendor: oneroute }
+  - { path: /supersend, vendor: supersend, event: reply }
+  - { path: "/movement/{token}", vendor: movement }
+  - { path: /basic, verify: { basic: { username: ada }, secret_env: BASIC_PASSWORD } }
   - { path: /open, verify: { none: true } }
   - { path: "/any/{vendor}", verify: { none: true } }
 `

@@ -6,6 +6,7 @@ package webhook
 import (
 	"context"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +63,7 @@ type input struct {
 }
 
 func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error) {
-	c, err := parseConfig(conf)
+	c, err := newConfig(conf, os.LookupEnv, mgr.Logger())
 	if err != nil {
 		return nil, err
 	}
@@ -70,14 +71,6 @@ func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error
 	if c.tls.cert != "" {
 		if in.certificates, err = newCertificates(c.tls, in.log); err != nil {
 			return nil, err
-		}
-	}
-	for _, r := range c.routes {
-		if r.public && !isLoopback(c.address) {
-			in.log.With("route", r.path, "address", c.address).Warn("Nobody is verified on this route, and more than this machine reaches it")
-		}
-		if r.short > 0 {
-			in.log.With("route", r.path, "secret", r.short).Warnf("A secret has less than %d characters: somebody may guess it", shortSecret)
 		}
 	}
 	return in, nil
