@@ -47,7 +47,9 @@ func (l *leaving) listen(*service.RunningStreamSummary) error {
 				select {
 				case <-hangUp:
 					// The engine does not know this signal, and would not be stopped by it.
-					_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+					if self, err := os.FindProcess(os.Getpid()); err == nil {
+						_ = self.Signal(syscall.SIGTERM)
+					}
 				case <-stop:
 					webhook.Leave(l.delay)
 					return
