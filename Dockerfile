@@ -5,8 +5,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 
+# docker build --build-arg TAGS=full . adds the components of the build tag full.
+ARG TAGS=
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/hookswitch ./cmd/hookswitch
+RUN CGO_ENABLED=0 go build -tags "$TAGS" -ldflags "-s -w" -o /out/hookswitch ./cmd/hookswitch
 RUN mkdir -p /out/data
 
 FROM scratch
