@@ -81,6 +81,16 @@ func TestEveryCommandIsRun(t *testing.T) {
 		switch {
 		case c == "go test ./...":
 			require.Contains(t, string(ci), c)
+		case c == "go build -v -tags full ./cmd/hookswitch": // which takes minutes
+			require.Contains(t, string(ci), strings.TrimSuffix(c, "./cmd/hookswitch"))
+		case strings.HasPrefix(c, "go build "):
+			t.Run(c, func(t *testing.T) {
+				binary := filepath.Join(t.TempDir(), "hookswitch") // and not in the repository
+				run(t, root, "GOFLAGS=\"$GOFLAGS -o="+binary+"\" "+c)
+				require.FileExists(t, binary)
+			})
+		case c == "go get ./cmd/hookswitch":
+			// TestAddOutput
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "curl "):
 			// TestQuickstart
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch "):
@@ -180,8 +190,49 @@ func unstamped(t *testing.T, event string) string {
 // TestAddVendor adds a vendor to a copy of the project as the README says, and
 // nothing else.
 func TestAddVendor(t *testing.T) {
+	dir := copyProject(t)
+	decoder, line := blocks(t, "go")[0], blocks(t, "go")[1]
+	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
+	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
+	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
+	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
+	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
+	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
+
+	run(t, dir, command(t, "go test ./tests -run "))
+	golden, err := os.ReadFile(sample + ".golden")
+	require.NoError(t, err)
+	require.Contains(t, string(golden), `"partitionkey": "acme/+4930901820"`)
+	require.Contains(t, string(golden), `"time": "2026-03-02T08:11:55Z"`)
+	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks) | `ringing` | `call.started` |")
+	run(t, dir, command(t, "go test ./plugins/vendors/..."))
+	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
+}
+
+// TestAddOutput compiles another set of outputs into a copy of the project as the
+// README says, and nothing else.
+func TestAddOutput(t *testing.T) {
+	line := regexp.MustCompile("`(_ \"github.com/redpanda-data/connect/v4/public/components/([a-z]+)\")`").FindStringSubmatch(text(t))
+	require.NotNil(t, line)
+	dir := copyProject(t)
+	addImport(t, filepath.Join(dir, "cmd", "hookswitch", "components.go"), "\t"+line[1]+"\n")
+	get := exec.CommandContext(t.Context(), "sh", "-c", command(t, "go get "))
+	get.Dir = dir
+	if out, err := get.CombinedOutput(); err != nil {
+		services.Missing(t, "the modules of the output have to be fetched", fmt.Errorf("%w: %s", err, out))
+	}
+	run(t, dir, command(t, "go build -v ./"))
+	require.Contains(t, run(t, dir, "./hookswitch list outputs"), "- "+line[2]+"\n")
+}
+
+// copyProject returns a folder with a copy of the project.
+func copyProject(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	fmt.Fprintln(os.Stderr, "adding a vendor to a copy of the project")
+	fmt.Fprintln(os.Stderr, "copying the project")
 	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
 		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
 	}
@@ -198,29 +249,15 @@ func TestAddVendor(t *testing.T) {
 			return nil
 		}))
 	}
+	return dir
+}
 
-	decoder, line := blocks(t, "go")[0], blocks(t, "go")[1]
-	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
-	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	plugins, err := os.ReadFile(filepath.Join(dir, "plugins", "plugins.go"))
+// addImport adds a line to the imports of a file.
+func addImport(t *testing.T, path, line string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
 	require.NoError(t, err)
-	imports := strings.Replace(string(plugins), "\n)", "\n"+line+")", 1)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "plugins", "plugins.go"), []byte(imports), 0o644))
-	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
-	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
-	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
-
-	run(t, dir, command(t, "go test ./tests -run "))
-	golden, err := os.ReadFile(sample + ".golden")
-	require.NoError(t, err)
-	require.Contains(t, string(golden), `"partitionkey": "acme/+4930901820"`)
-	require.Contains(t, string(golden), `"time": "2026-03-02T08:11:55Z"`)
-	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
-	require.NoError(t, err)
-	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks) | `ringing` | `call.started` |")
-	run(t, dir, command(t, "go test ./plugins/vendors/..."))
-	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(file), "\n)", "\n"+line+")", 1)), 0o644))
 }
 
 func copyFile(t *testing.T, from, to string) {
