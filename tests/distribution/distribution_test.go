@@ -360,8 +360,11 @@ func TestBlobl(t *testing.T) {
 // commands that run what somebody else sends.
 func TestRemovedCommands(t *testing.T) {
 	for _, args := range [][]string{
-		{"studio"}, {"studio", "pull", "--help"}, {"--log.level", "info", "studio", "sync-schema"},
-		{"blobl", "server"}, {"blobl", "--threads", "1", "server", "--no-open"},
+		{"studio"},
+		{"studio", "pull", "--help"},
+		{"--log.level", "info", "studio", "sync-schema"},
+		{"blobl", "server"},
+		{"blobl", "--threads", "1", "server", "--no-open"},
 	} {
 		stdout, stderr, err := run(t, args...)
 		require.Error(t, err, args)
