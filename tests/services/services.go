@@ -10,6 +10,7 @@ package services
 import (
 	"bytes"
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"io/fs"
 	"net"
@@ -46,6 +47,12 @@ func Run(m *testing.M) int {
 		_ = os.RemoveAll(scratch)
 	}()
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// Tests that are parallel wait for outages and deadlines rather than compute, so
+	// more of them run than there are cores, unless -parallel says otherwise.
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
