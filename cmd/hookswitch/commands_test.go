@@ -62,6 +62,8 @@ func TestDocs(t *testing.T) {
 		"webhook_decode":  {"# webhook_decode (processor)", "### max_events", "Default: 20000", "decode_reason"},
 		"callrail_decode": {"# callrail_decode (processor)", "`post_call`"},
 		"memory":          {"# memory (cache)"},
+		"file":            {"# file (output)", "# file (cache)", "every acknowledged message can be read"},
+		"stdout":          {"every acknowledged message can be read"},
 	} {
 		page, err := docs(env, name)
 		require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
+	"github.com/hookswitch/hookswitch/plugins/lines"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
 
@@ -91,8 +92,9 @@ func options() []service.CLIOptFunc {
 	}
 }
 
-// environment returns the components that are compiled in, without those that no
-// config of ours may use:
+// environment returns the components that are compiled in, with outputs file and
+// stdout that keep each line whole, and without those that no config of ours may
+// use:
 //   - subprocess, command and awk run commands of the machine;
 //   - dynamic runs any component that somebody sends to the admin endpoints;
 //   - crash ends the process, so one sender's delivery would stop all the others;
@@ -115,7 +117,11 @@ func environment() *service.Environment {
 			buffers = append(buffers, name)
 		}
 	})
-	return env.WithBuffers(buffers...)
+	env = env.WithBuffers(buffers...)
+	if err := lines.Register(env); err != nil {
+		panic(err) // its outputs have no valid name
+	}
+	return env
 }
 
 // adminAddress is the address of /ping, /ready and /metrics, unless the config says
