@@ -61,13 +61,13 @@ output: { sql_insert: { driver: `+driver+`, dsn: '`+dsn+`', table: events, colum
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// idle is a stream that does nothing.
+// idle is a config whose stream does nothing.
 const idle = `
 input: { generate: { interval: 1h, mapping: 'root = {}' } }
 output: { drop: {} }
 `
 
-// processors are the names of ours.
+// processors returns the names of our processors.
 func processors() []string {
 	names := []string{"webhook_decode"}
 	for _, v := range vendors.All() {
@@ -154,7 +154,7 @@ func TestComponents(t *testing.T) {
 	require.Empty(t, cmp.Diff(string(want), text), "after reading what is new: go test ./tests/distribution -run TestComponents -update")
 }
 
-// component is what list says of a component.
+// component holds what the list command says of a component.
 type component struct {
 	Name        string `json:"name"`
 	Summary     string `json:"summary"`
@@ -233,7 +233,7 @@ func TestLintOfOurFields(t *testing.T) {
 	require.Contains(t, stderr, "vendr")
 }
 
-// removed is what nobody's config gets.
+// removed are components of the engine that no config may use.
 var removed = []struct{ kind, name, config string }{
 	{"inputs", "subprocess", `input: { subprocess: { name: id } }`},
 	{"processors", "subprocess", `pipeline: { processors: [ { subprocess: { name: cat } } ] }`},
@@ -267,7 +267,7 @@ func TestRemoved(t *testing.T) {
 	mustRun(t, "lint", write(t, "cache_resources: [ { label: seen, memory: {} } ]\n")) // only the buffer is gone
 }
 
-// TestRemovedEverywhere takes the ways round lint.
+// TestRemovedEverywhere uses removed components where a config is not linted.
 func TestRemovedEverywhere(t *testing.T) {
 	t.Run("unit tests", func(t *testing.T) {
 		_, stderr, err := run(t, "test", write(t, `
