@@ -21,7 +21,7 @@ const promise = `A message is acknowledged when the operating system has it, whi
 
 var codecField = service.NewStringField("codec").
 	Description("What separates messages: `lines` for a line break, `delim:x` for the text x, `append` for nothing. A message that ends with the separator gets no second one. With `all-bytes` the output file writes each message to a file of its own, in place of what the file held.").
-	LintRule(`root = if !["lines", "append", "all-bytes"].contains(this) && !this.re_match("(?s)^delim:.") { ["` + codecs + `"] }`).
+	LintRule(`root = if !["lines", "append", "all-bytes"].contains(this) && !this.re_match("(?s)^delim:.") { ["`+codecs+`"] }`).
 	Examples("lines", "delim:\t").
 	Default("lines")
 
