@@ -118,7 +118,6 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{"run", "lint", "test", "list", "create", "echo", "blobl", "streams", "health", "docs", "send", "template"} {
 		require.Regexp(t, `(?m)^   `+command+`\b`, text)
 	}
-	require.NotContains(t, text, "studio")
 	require.Equal(t, text, mustRun(t), "without arguments")
 }
 
