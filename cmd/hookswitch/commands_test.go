@@ -58,7 +58,7 @@ func TestDocs(t *testing.T) {
 	}
 	require.Greater(t, named, 100)
 	for name, expected := range map[string][]string{
-		"webhook":         {"# webhook (input)", "### limits.body", `Default: "1MiB"`, "webhook_deliveries", "Example: path: /callrail/{event}", "## Example: Two vendors, verified"},
+		"webhook":         {"# webhook (input)", "### limits.body", `Default: "8MiB"`, "webhook_deliveries", "Example: path: /callrail/{event}", "## Example: Two vendors, verified", "| movement | `MOVEMENT_PATH_TOKEN` | in the path |"},
 		"webhook_decode":  {"# webhook_decode (processor)", "### max_events", "Default: 20000", "decode_reason"},
 		"callrail_decode": {"# callrail_decode (processor)", "`post_call`"},
 		"memory":          {"# memory (cache)"},

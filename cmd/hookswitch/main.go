@@ -7,19 +7,15 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
-	"syscall"
 	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
 	"github.com/hookswitch/hookswitch/plugins/lines"
-	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
 
 func main() {
@@ -45,32 +41,16 @@ func main() {
 	)...)
 }
 
-var drainOnSignal sync.Once // however many streams start
-
-// handSignalsOver hands the signals that stop the process to the doors, beside the
-// engine, which takes them too and does the stopping.
-func handSignalsOver() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		webhook.Drain()
-	}()
-}
-
 // options makes the engine's command line ours.
 func options() []service.CLIOptFunc {
 	env := environment()
+	l := &leaving{}
 	info, _ := debug.ReadBuildInfo()
 	version, date := stamp(info)
 	return []service.CLIOptFunc{
 		service.CLIOptSetBinaryName("hookswitch"),
-		service.CLIOptOnStreamStart(func(*service.RunningStreamSummary) error {
-			// Not earlier: until the engine takes the signals, and in commands that run
-			// no stream, they have to end the process.
-			drainOnSignal.Do(handSignalsOver)
-			return nil
-		}),
+		service.CLIOptOnConfigParse(l.parse),
+		service.CLIOptOnStreamStart(l.listen),
 		service.CLIOptSetProductName("Hookswitch"),
 		service.CLIOptSetDocumentationURL("https://docs.redpanda.com/redpanda-connect"),
 		service.CLIOptSetDefaultConfigPaths(defaultConfig),

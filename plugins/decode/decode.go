@@ -24,6 +24,8 @@ const (
 	fieldEvent         = "event"
 	fieldAccount       = "account"
 	fieldContentType   = "content_type"
+	fieldReceivedAt    = "received_at"
+	fieldDeliveryID    = "delivery_id"
 	fieldMaxEvents     = "max_events"
 	fieldMaxEventBytes = "max_event_bytes"
 )
@@ -51,7 +53,7 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 	fromEvent := service.NewInterpolatedStringField(fieldEvent).
 		Description("The native event of the delivery, as the vendor names it: " + nativeEvents(v) + ". It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
 		Example(v.Events[0].Name).
-		Default(fromMeta(delivery.MetaEvent))
+		Default(fromMeta(delivery.KeyEvent))
 	if v.Closed {
 		names := v.EventNames()
 		fromEvent = fromEvent.LintRule(literal(`^(`+strings.Join(names, "|")+`)?$`, "a native event of "+v.Title+": "+strings.Join(names, ", ")))
@@ -77,10 +79,10 @@ func webhookSpec() *service.ConfigSpec {
 			service.NewInterpolatedStringField(fieldVendor).
 				Description("Who sent the delivery: one of `" + strings.Join(names, "`, `") + "`.").
 				LintRule(literal(`^(`+strings.Join(names, "|")+`)$`, "a vendor that is compiled in: "+strings.Join(names, ", "))).
-				Default(fromMeta(delivery.MetaVendor)),
+				Default(fromMeta(delivery.KeyVendor)),
 			service.NewInterpolatedStringField(fieldEvent).
 				Description("The native event of the delivery, as the vendor names it. It decides where the payload does not name its event; where this is empty too, the payload's shape does.").
-				Default(fromMeta(delivery.MetaEvent)),
+				Default(fromMeta(delivery.KeyEvent)),
 		}, commonFields()...)...).
 		Example("Behind Kafka", "Deliveries that were written undecoded, with the metadata as headers.", fmt.Sprintf(example, "webhook_decode: {}"))
 }
@@ -94,7 +96,7 @@ One message in, its events out, at least one for any JSON object. An event's byt
 
 A message that cannot be decoded flows on unchanged and flagged as failed, with the metadata ` + "`decode_reason`" + ` (` + "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`" + `) and ` + "`decode_detail`" + `, a sentence. Route it by cause, with a ` + "`switch`" + ` whose first case checks ` + "`errored()`" + `. Keys that hold the vendor's secrets are removed from whatever can be parsed, also where it cannot become events.
 
-Fields that are not set read the metadata that an input has put on the message. A delivery that a ` + "`webhook`" + ` input has received wins over all fields.
+Fields that are not set read the metadata that a ` + "`webhook`" + ` input has put on the message, ` + "`webhook_vendor`, `webhook_event`" + ` and so on, also where the message came by way of Kafka with them as headers. A field that is set holds.
 
 Counts: ` + "`webhook_events` by vendor and schema, `webhook_issues` by vendor and reason, `webhook_undecodable` by vendor and reason."
 
@@ -116,10 +118,18 @@ func commonFields() []*service.ConfigField {
 			Description("Which account of the vendor the delivery is of: a label of your own, " + delivery.AccountLabel + ". It stands in the source of events, so that two accounts never share ids.").
 			Example("main").
 			LintRule(literal(delivery.AccountPattern, delivery.AccountLabel)).
-			Default(fromMeta(delivery.MetaAccount)),
+			Default(fromMeta(delivery.KeyAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
 			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
-			Default(fromMeta(delivery.MetaContentType)).
+			Default(fromMeta(delivery.KeyContentType)).
+			Advanced(),
+		service.NewInterpolatedStringField(fieldReceivedAt).
+			Description("When the delivery was received, RFC 3339: the event's `recordedtime`. Without it events have none.").
+			Default(fromMeta(delivery.KeyReceivedAt)).
+			Advanced(),
+		service.NewInterpolatedStringField(fieldDeliveryID).
+			Description("The id of the delivery: the event's `deliveryid`. Without it events have none.").
+			Default(fromMeta(delivery.KeyID)).
 			Advanced(),
 		service.NewIntField(fieldMaxEvents).
 			Description("How many events a delivery may give. One that gives more is flagged as too_many_events.").
@@ -147,7 +157,7 @@ func nativeEvents(v *vendors.Vendor) string {
 type processor struct {
 	vendor *vendors.Vendor
 
-	vendorName, event, account, contentType *field
+	vendorName, event, account, contentType, receivedAt, deliveryID *field
 
 	maxEvents     int
 	maxEventBytes int
@@ -164,7 +174,7 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	}
 	var err error
 	if v == nil {
-		if p.vendorName, err = newField(conf, fieldVendor, delivery.MetaVendor); err != nil {
+		if p.vendorName, err = newField(conf, fieldVendor, delivery.KeyVendor); err != nil {
 			return nil, err
 		}
 		if name := p.vendorName.text; name != nil {
@@ -173,16 +183,22 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 			}
 		}
 	}
-	if p.event, err = newField(conf, fieldEvent, delivery.MetaEvent); err != nil {
+	if p.event, err = newField(conf, fieldEvent, delivery.KeyEvent); err != nil {
 		return nil, err
 	}
-	if p.account, err = newField(conf, fieldAccount, delivery.MetaAccount); err != nil {
+	if p.account, err = newField(conf, fieldAccount, delivery.KeyAccount); err != nil {
 		return nil, err
 	}
 	if label := p.account.text; label != nil && *label != "" && !delivery.ValidAccount(*label) {
 		return nil, fmt.Errorf("reading field %s: expected "+delivery.AccountLabel+", got %q", fieldAccount, *label)
 	}
-	if p.contentType, err = newField(conf, fieldContentType, delivery.MetaContentType); err != nil {
+	if p.contentType, err = newField(conf, fieldContentType, delivery.KeyContentType); err != nil {
+		return nil, err
+	}
+	if p.receivedAt, err = newField(conf, fieldReceivedAt, delivery.KeyReceivedAt); err != nil {
+		return nil, err
+	}
+	if p.deliveryID, err = newField(conf, fieldDeliveryID, delivery.KeyID); err != nil {
 		return nil, err
 	}
 	if p.maxEvents, err = conf.FieldInt(fieldMaxEvents); err != nil {
@@ -250,7 +266,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		err = v.Decode(&j.delivery, document, p.maxEvents, j.emit)
 	}
 	if err != nil {
-		if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
+		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {
 			msg.SetBytes([]byte(document.Text())) // which is without them
 		}
 		return nil, v.Name, err
@@ -354,21 +370,31 @@ func (t *tally[T]) add(of T) {
 	}{of, 1})
 }
 
-// receive fills in what was received: from the context, else from the fields,
-// with the error of the first that could not be read. The body is the message's,
-// which other processors may have changed.
+// receive fills in what was received: the body is the message's, all else are fields
+// or metadata. Its error is the first of those that could not be read.
 func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
-	received, ok := delivery.FromContext(msg.Context())
-	if ok {
-		*d = *received
-	}
-	var err error
+	var (
+		receivedAt string
+		err        error
+	)
 	d.Body, err = msg.AsBytes()
-	if !ok {
-		err = cmp.Or(err, p.vendorName.read(msg, &d.Vendor), p.event.read(msg, &d.Event), p.account.read(msg, &d.Account), p.contentType.read(msg, &d.ContentType))
+	d.ContentEncoding, _ = msg.MetaGet(delivery.KeyContentEncoding)
+	if p.vendor != nil {
+		d.Vendor, _ = msg.MetaGet(delivery.KeyVendor)
 	}
+	err = cmp.Or(err,
+		p.vendorName.read(msg, &d.Vendor),
+		p.event.read(msg, &d.Event),
+		p.account.read(msg, &d.Account),
+		p.contentType.read(msg, &d.ContentType),
+		p.receivedAt.read(msg, &receivedAt),
+		p.deliveryID.read(msg, &d.ID),
+	)
 	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
 		err = errors.New("reading account: expected " + delivery.AccountLabel)
+	}
+	if err == nil {
+		d.ReceivedAt, err = delivery.ParseTime(receivedAt)
 	}
 	return err
 }

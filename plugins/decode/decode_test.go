@@ -9,13 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
@@ -90,23 +88,32 @@ func TestFieldsDefaultToMetadata(t *testing.T) {
 	require.Equal(t, "call.completed", attributes(t, out[0])["type"])
 }
 
-func TestDeliveryWins(t *testing.T) {
-	received := time.Date(2026, 3, 2, 23, 30, 0, 120_000_000, time.FixedZone("", -3600))
-	ctx := delivery.NewContext(t.Context(), &delivery.Delivery{
-		ID: "d-1", ReceivedAt: received, Vendor: "callrail", Account: "south", Event: "pre_call", ContentType: "application/json",
-	})
-	for _, yaml := range []string{`webhook_decode: { vendor: callrail, event: post_call, account: main }`, `callrail_decode: { event: post_call, account: main }`} {
-		out := process(t, yaml, message(call, "webhook_event", "post_call", "webhook_account", "north").WithContext(ctx))
+// A delivery gives the same event wherever its metadata come from, and a field that
+// the config sets holds against them.
+func TestFieldsHoldAgainstMetadata(t *testing.T) {
+	received := message(call, "webhook_vendor", "callrail", "webhook_event", "pre_call", "webhook_account", "south", "webhook_content_type", "application/json",
+		"webhook_received_at", "2026-03-03T00:30:00.12Z", "webhook_delivery_id", "d-1", "webhook_route", "/callrail/{event}", "webhook_header_x_request_id", "r-1")
+	for _, yaml := range []string{`webhook_decode: {}`, `callrail_decode: {}`} {
+		out := process(t, yaml, received.Copy())
 		require.NoError(t, out[0].GetError())
 		e := attributes(t, out[0])
 		require.Equal(t, "/callrail/south", e["source"])
 		require.Equal(t, "call.started", e["type"])
 		require.Equal(t, "2026-03-03T00:30:00.12Z", e["recordedtime"])
 		require.Equal(t, "d-1", e["deliveryid"])
-		require.Equal(t, "2026-03-03", metadata(t, out[0])["event_date"])
-		_, ok := delivery.FromContext(out[0].Context())
-		require.True(t, ok, "the delivery travels on")
+		meta := metadata(t, out[0])
+		require.Equal(t, "2026-03-03", meta["event_date"])
+		for key := range meta {
+			require.NotContains(t, key, "webhook_", "what the door knows of a delivery ends with it")
+		}
 	}
+	out := process(t, `webhook_decode: { vendor: callrail, event: post_call, account: main, received_at: "2026-04-05T06:07:08+02:00", delivery_id: d-2 }`, received)
+	require.NoError(t, out[0].GetError())
+	e := attributes(t, out[0])
+	require.Equal(t, "/callrail/main", e["source"])
+	require.Equal(t, "call.completed", e["type"])
+	require.Equal(t, "2026-04-05T04:07:08Z", e["recordedtime"])
+	require.Equal(t, "d-2", e["deliveryid"])
 }
 
 func TestUndecodable(t *testing.T) {
@@ -187,17 +194,26 @@ func TestEarlierFailureIsLeftAlone(t *testing.T) {
 }
 
 func TestDeliveryOfAnotherVendor(t *testing.T) {
-	ctx := delivery.NewContext(t.Context(), &delivery.Delivery{Vendor: "oneroute"})
-	out := process(t, `callrail_decode: {}`, message(`{"credentials":"SECRET","a":1}`).WithContext(ctx))
+	out := process(t, `callrail_decode: {}`, message(`{"credentials":"SECRET","a":1}`, "webhook_vendor", "oneroute"))
 	require.ErrorContains(t, out[0].GetError(), "expected a delivery of callrail, got one of oneroute")
 	body, err := out[0].AsBytes()
 	require.NoError(t, err)
 	require.Equal(t, `{"a":1}`, string(body))
 	require.Equal(t, "misconfigured", metadata(t, out[0])["decode_reason"])
+}
 
-	ctx = delivery.NewContext(t.Context(), &delivery.Delivery{Vendor: "callrail", Account: "Main/.."})
-	out = process(t, `callrail_decode: {}`, message(call).WithContext(ctx))
-	require.ErrorContains(t, out[0].GetError(), "reading account")
+// What stands in a message's metadata is not always what the door has set.
+func TestMetadataThatCannotBeRead(t *testing.T) {
+	for _, test := range []struct{ key, value, reason, detail string }{
+		{"webhook_account", "Main/..", "misconfigured", "reading account: expected 1 to 64 of a to z, 0 to 9 and -"},
+		{"webhook_received_at", "yesterday", "misconfigured", "expected a time such as 2026-07-01T15:13:12.04Z, got \"yesterday\""},
+		{"webhook_content_encoding", "gzip", "malformed", "expected it to inflate as gzip, it is broken"},
+	} {
+		out := process(t, `callrail_decode: {}`, message(call, test.key, test.value))
+		require.ErrorContains(t, out[0].GetError(), test.detail)
+		require.Equal(t, test.reason, metadata(t, out[0])["decode_reason"])
+		require.Equal(t, test.value, metadata(t, out[0])[test.key], "it flows on unchanged")
+	}
 }
 
 // One processor serves all threads of a pipeline, and the memory of one message

@@ -1,32 +1,74 @@
-// Package delivery is what was received: one HTTP attempt of a vendor, before it
-// is decoded.
+// Package delivery is what was received: one HTTP attempt of a vendor, before it is
+// decoded, and the names under which a message of the engine carries it. The
+// message's bytes are the body; its metadata are everything else that the door
+// knows. So a delivery passes through a buffer, through Kafka (as headers) and back,
+// and gives the same events in the end.
 package delivery
 
 import (
-	"context"
+	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
-// Delivery is one HTTP attempt. What can be told of it without the text of a
-// sender is the route, the vendor, the account and the secret.
+// Delivery is one HTTP attempt. A field is empty where nothing is known.
 type Delivery struct {
-	ID              string    // minted once where the delivery was received; "" where nothing minted one
-	ReceivedAt      time.Time // stamped once where the delivery was received; zero where nothing stamped it
-	Route           string    // the path of the route as configured; "" where nothing routed it
-	Secret          int       // which of the route's secrets verified it, counted from 1; 0 if none did
-	RemoteAddr      string    // IP address of the peer; "" if unknown
-	Vendor          string    // who sends, as the route says; "" for one without a decoder
-	Account         string    // a label from the configuration, see ValidAccount; "" for none
-	Event           string    // the native event that the route or configuration declares; "" for none
-	Headers         []Header  // those that the route lets through
-	ContentType     string    // the media type as sent; "" if unknown
-	ContentEncoding string    // of a body that does not inflate, which is kept as sent; else ""
+	ID              string    // UUIDv7, minted where the delivery was received
+	ReceivedAt      time.Time // stamped where the delivery was received
+	Route           string    // path of the route as configured
+	Vendor          string    // who sends, as the route or the path says
+	Account         string    // a label of the configuration, see ValidAccount
+	Event           string    // the native event that the route or the path declares
+	ContentType     string    // the media type as sent
+	ContentEncoding string    // the coding of a body that does not inflate, and is kept as sent
+	Headers         []Header  // those that the route lists
 	Body            []byte    // inflated, and otherwise as sent; not to be changed
 }
 
-// Header is a header of the request, its name in canonical form.
-type Header struct{ Name, Value string }
+// Header is a field of the request's header, its name in canonical form. A field
+// that was sent several times has several values.
+type Header struct {
+	Name   string
+	Values []string
+}
+
+// Metadata keys of a message that carries a delivery. Only the door sets them.
+const (
+	Prefix = "webhook_" // of all keys
+
+	KeyID              = Prefix + "delivery_id"
+	KeyReceivedAt      = Prefix + "received_at" // RFC 3339 with up to nine digits of the second, in UTC
+	KeyRoute           = Prefix + "route"
+	KeyVendor          = Prefix + "vendor"
+	KeyAccount         = Prefix + "account"
+	KeyEvent           = Prefix + "event"
+	KeyContentType     = Prefix + "content_type"
+	KeyContentEncoding = Prefix + "content_encoding"
+
+	headerPrefix = Prefix + "header_"
+)
+
+// HeaderKey returns the metadata key of a header field: webhook_header_ and the
+// name in lower case with _ for -. Several values are joined by a comma and a space.
+func HeaderKey(name string) string {
+	return headerPrefix + strings.ReplaceAll(strings.ToLower(name), "-", "_")
+}
+
+// FormatTime returns a time as ParseTime reads it, without loss.
+func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// ParseTime reads the value of KeyReceivedAt. An empty text is the zero time.
+func ParseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading %s: expected a time such as 2026-07-01T15:13:12.04Z, got %.40q", KeyReceivedAt, text)
+	}
+	return t, nil
+}
 
 // AccountLabel is what ValidAccount takes, in words; AccountPattern is the pattern
 // of a field that may also be empty.
@@ -41,26 +83,3 @@ var account = regexp.MustCompile(AccountPattern)
 // It stands in the source of events, which tells occurrences apart, so it must
 // not be text that a sender chooses.
 func ValidAccount(label string) bool { return label != "" && account.MatchString(label) }
-
-// The metadata of a delivery's message: what the door sets for configs, and what
-// the decoders read of a message that no door has made.
-const (
-	MetaVendor      = "webhook_vendor"
-	MetaEvent       = "webhook_event"
-	MetaAccount     = "webhook_account"
-	MetaContentType = "webhook_content_type"
-)
-
-type contextKey struct{}
-
-// NewContext returns a context that carries the delivery: the way it travels
-// through the engine, out of reach of anything that a request holds.
-func NewContext(ctx context.Context, d *Delivery) context.Context {
-	return context.WithValue(ctx, contextKey{}, d)
-}
-
-// FromContext returns the delivery that a context carries.
-func FromContext(ctx context.Context) (*Delivery, bool) {
-	d, ok := ctx.Value(contextKey{}).(*Delivery)
-	return d, ok
-}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -117,7 +116,7 @@ func Refuse(reason Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery, without the vendor's secrets. Its
+// Payload reads the payload of a delivery, without the vendor's redacted keys. Its
 // errors are Undecodable; what was read comes with them if it is JSON. The
 // delivery's body must not change while the payload or anything that is decoded of
 // it is in use.
@@ -133,9 +132,9 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if err != nil {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
-	if len(v.Secrets) > 0 {
+	if len(v.RedactedKeys) > 0 {
 		whole := document
-		document = whole.Without(v.Secrets...)
+		document = whole.Without(v.RedactedKeys...)
 		whole.Release()
 	}
 	if document.Kind() != payload.Object {
@@ -256,7 +255,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	}
 	e.DataSchema = event.DataSchema(e.Type)
 	if !d.ReceivedAt.IsZero() {
-		e.RecordedTime = d.ReceivedAt.UTC().Format(time.RFC3339Nano)
+		e.RecordedTime = delivery.FormatTime(d.ReceivedAt)
 	}
 	if e.Data.Raw = event.Raw(draft.Raw); e.Data.Raw == "" {
 		e.Data.Raw = event.Raw(c.in.Payload.Text())

@@ -27,8 +27,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/hookswitch/hookswitch/plugins/delivery"
-
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
 
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
@@ -79,7 +77,6 @@ type stand struct {
 
 // handed is what the engine was given.
 type handed struct {
-	*delivery.Delivery
 	ctx      context.Context
 	metadata map[string]string
 	body     string
@@ -138,7 +135,6 @@ func (s *stand) read(ctx context.Context, e engine) {
 		}
 		for _, msg := range batch {
 			h := &handed{ctx: msg.Context(), metadata: map[string]string{}}
-			h.Delivery, _ = delivery.FromContext(msg.Context())
 			body, _ := msg.AsBytes()
 			h.body = string(body)
 			_ = msg.MetaWalk(func(key, value string) error {

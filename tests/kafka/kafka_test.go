@@ -246,8 +246,14 @@ func TestWorker(t *testing.T) {
 	}
 	used := map[int32]bool{}
 	for _, r := range k.Records(t, names.raw) {
-		require.Empty(t, r.Key)
-		got = append(got, raw{headers(r), string(r.Value)})
+		h := headers(r)
+		require.Equal(t, h["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
+		require.NotEmpty(t, h["webhook_delivery_id"])
+		require.Contains(t, h["webhook_route"], "/"+h["webhook_vendor"])
+		for _, stamp := range []string{"webhook_delivery_id", "webhook_received_at", "webhook_route"} {
+			delete(h, stamp)
+		}
+		got = append(got, raw{h, string(r.Value)})
 		used[r.Partition] = true
 	}
 	require.ElementsMatch(t, want, got)

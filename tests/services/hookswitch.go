@@ -63,7 +63,8 @@ func configPath(config string) string {
 	return filepath.Join(root, "configs", config)
 }
 
-// distribution runs a config with the variables, and no others of ours.
+// distribution runs a config with the variables, and no others of ours. Without any
+// it serves every vendor unverified, and stops at once.
 func distribution(dir, config string, env []string) *exec.Cmd {
 	cmd := exec.Command(Binary(), "run", config)
 	cmd.Dir = dir
@@ -72,7 +73,7 @@ func distribution(dir, config string, env []string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(append(cmd.Env, "HOOKSWITCH_UNVERIFIED=true", "HOOKSWITCH_SHUTDOWN_DELAY=0s"), env...)
 	return cmd
 }
 
