@@ -41,7 +41,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 				for _, args := range [][]string{
 					{"lint", path}, {"echo", path}, {"test", path}, {"run", path}, {"run", "--log.level", "trace", "--chilled", path},
 				} {
-					cmd := exec.CommandContext(t.Context(), "timeout", append([]string{"2", binary}, args...)...)
+					cmd := exec.CommandContext(t.Context(), "timeout", append([]string{"2", services.Binary()}, args...)...)
 					cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t),
 						"CALLRAIL_SIGNING_KEY="+secret, "SUPERSEND_SECRET_FILE="+file)
 					text, _ := cmd.CombinedOutput() // whether it succeeds is another test's matter

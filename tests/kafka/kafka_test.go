@@ -167,6 +167,7 @@ func readmeTopics(t *testing.T, k *services.Kafka) (created []string) {
 // TestLargest posts the largest bodies that the door lets in, and the largest event
 // there can be, to the topics that the README makes, and reads them back.
 func TestLargest(t *testing.T) {
+	t.Parallel()
 	k := services.NewBroker(t)
 	k.Start(t)
 	names := readmeTopics(t, k)
@@ -298,6 +299,7 @@ func TestWorkerCoding(t *testing.T) {
 
 // TestWorkerKilled kills a worker in the middle: another loses nothing.
 func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
 	const deliveries = 2000
@@ -379,6 +381,7 @@ func assertTold(t *testing.T, status int, err error) {
 // TestBrokerStops freezes and kills the broker while deliveries come in: all that
 // was answered 200 is in the topic, and an outage is no dead letter.
 func TestBrokerStops(t *testing.T) {
+	t.Parallel()
 	for _, config := range []string{"kafka.yaml", "raw.yaml"} {
 		t.Run(config, func(t *testing.T) {
 			t.Parallel()

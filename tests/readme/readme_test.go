@@ -83,6 +83,16 @@ func TestEveryCommandIsRun(t *testing.T) {
 		switch {
 		case c == "go test ./...":
 			require.Contains(t, string(ci), c)
+		case c == "go build -v -tags full ./cmd/hookswitch": // which takes minutes
+			require.Contains(t, string(ci), strings.TrimSuffix(c, "./cmd/hookswitch"))
+		case strings.HasPrefix(c, "go build "):
+			t.Run(c, func(t *testing.T) {
+				binary := filepath.Join(t.TempDir(), "hookswitch") // and not in the repository
+				run(t, root, "GOFLAGS=\"$GOFLAGS -o="+binary+"\" "+c)
+				require.FileExists(t, binary)
+			})
+		case c == "go get ./cmd/hookswitch":
+			// TestAddOutput
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "curl "):
 			// TestQuickstart
 		case strings.HasPrefix(c, "HOOKSWITCH_VENDORS=callrail "):
@@ -208,33 +218,12 @@ func unstamped(t *testing.T, event string) string {
 // TestAddVendor adds a vendor to a copy of the project as the README says, and
 // nothing else.
 func TestAddVendor(t *testing.T) {
-	dir := t.TempDir()
-	fmt.Fprintln(os.Stderr, "adding a vendor to a copy of the project")
-	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
-		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
-	}
-	for _, folder := range []string{"cmd", "configs", "plugins", "tests"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			name, err := filepath.Rel(root, path)
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			copyFile(t, path, filepath.Join(dir, name))
-			return nil
-		}))
-	}
-
+	dir := copyProject(t)
 	decoder, line := blocks(t, "go")[0], blocks(t, "go")[1]
 	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	plugins, err := os.ReadFile(filepath.Join(dir, "plugins", "plugins.go"))
-	require.NoError(t, err)
-	imports := strings.Replace(string(plugins), "\n)", "\n"+line+")", 1)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "plugins", "plugins.go"), []byte(imports), 0o644))
+	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
 	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
 	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
 	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
@@ -266,6 +255,54 @@ func TestAddVendor(t *testing.T) {
 	require.Contains(t, <-events, `"source":"/acme"`)
 	t.Setenv("ACME_PATH_TOKEN", "another-and-wrong")
 	require.Contains(t, run(t, dir, "./hookswitch send --vendor acme --event ringing http://"+s.address+" || true"), "401")
+}
+
+// TestAddOutput compiles another set of outputs into a copy of the project as the
+// README says, and nothing else.
+func TestAddOutput(t *testing.T) {
+	line := regexp.MustCompile("`(_ \"github.com/redpanda-data/connect/v4/public/components/([a-z]+)\")`").FindStringSubmatch(text(t))
+	require.NotNil(t, line)
+	dir := copyProject(t)
+	addImport(t, filepath.Join(dir, "cmd", "hookswitch", "components.go"), "\t"+line[1]+"\n")
+	get := exec.CommandContext(t.Context(), "sh", "-c", command(t, "go get "))
+	get.Dir = dir
+	if out, err := get.CombinedOutput(); err != nil {
+		services.Missing(t, "the modules of the output have to be fetched", fmt.Errorf("%w: %s", err, out))
+	}
+	run(t, dir, command(t, "go build -v ./"))
+	require.Contains(t, run(t, dir, "./hookswitch list outputs"), "- "+line[2]+"\n")
+}
+
+// copyProject returns a folder with a copy of the project.
+func copyProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	fmt.Fprintln(os.Stderr, "copying the project")
+	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	}
+	for _, folder := range []string{"cmd", "configs", "plugins", "tests"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			copyFile(t, path, filepath.Join(dir, name))
+			return nil
+		}))
+	}
+	return dir
+}
+
+// addImport adds a line to the imports of a file.
+func addImport(t *testing.T, path, line string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(file), "\n)", "\n"+line+")", 1)), 0o644))
 }
 
 func copyFile(t *testing.T, from, to string) {

@@ -66,7 +66,7 @@ func configPath(config string) string {
 // distribution runs a config with the variables, and no others of ours. Without any
 // it serves every vendor unverified, and stops at once.
 func distribution(dir, config string, env []string) *exec.Cmd {
-	cmd := exec.Command(binary, "run", config)
+	cmd := exec.Command(Binary(), "run", config)
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "HOOKSWITCH_") {
