@@ -35,9 +35,9 @@ func spec() *service.ConfigSpec {
 				bytesField("body", "8MiB", "How large a body may be as sent. A larger one is answered 413."),
 				bytesField("inflated", "8MiB", fmt.Sprintf("How large a compressed body may become. Over %d KiB it may also not become more than %d times as large. A larger one is answered 413.", smallInflated>>10, maxRatio)),
 				bytesField("in_flight", "64MiB", "How many bytes of bodies may be in memory until the pipeline is done with them, at least `body`. Over it senders are answered 503 and Retry-After."),
-				service.NewIntField("connections").Description(fmt.Sprintf("How many connections may be open. Over it the connection whose sender the door has waited for longest is given up for a new one. One of %d may be of HTTP/2, with %d requests under way each.", streams, streams)).Default(4096),
-				bytesField("header", "32KiB", "How large the header of a request may be. A larger one is answered 431. Headers are held beside the bytes in flight."),
-				service.NewDurationField("read").Default("10s").Description("How long a request may take to arrive. One that is not complete by then is answered 503, and the connection is closed."),
+				service.NewIntField("connections").Description(fmt.Sprintf("How many connections may be open. Over it the connection whose sender the door has waited for longest is given up for a new one. There are fewer where the process may not open so many files. One of %d may be of HTTP/2, with %d requests under way each.", streams, streams)).Default(4096),
+				bytesField("header", "32KiB", fmt.Sprintf("How large the header of a request may be. A larger one, or one of more than %d fields, is answered 431; path and query may have %d KiB, or are answered 414.", maxFields, maxTarget>>10)),
+				service.NewDurationField("read").Default("10s").Description(fmt.Sprintf("How long a request may take to arrive. One that is not complete by then, or whose body comes at less than %d KiB a second after %s, is answered 503, and the connection is closed.", leastRate>>10, grace)),
 				service.NewDurationField("answer").Default("10s").Description("How long the pipeline may take from then on. After it the sender is answered 503 and Retry-After. A delivery that the pipeline has not begun with is withdrawn; any other is still written. It has to be less than shutdown_timeout, which is 20s by default, so that senders are answered when the process stops."),
 				service.NewDurationField("idle").Default("90s").Description("How long a connection may idle between requests. Load balancers close idle connections after 60 s by default; if both closed at the same time, a request on its way would be reset."),
 			).Description("What strangers can take.").Advanced(),
@@ -138,9 +138,12 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 | 404, 405 | no route has this path; the method is not POST |
 | 413 | the body, as sent or inflated, is too large |
 | 415 | the Content-Encoding is neither gzip nor deflate |
-| 417, 431, 501, 505 | what HTTP/1.1 has for an unknown expectation, a header that is too large, an unknown transfer coding, another version |
-| 500 | a fault of ours |
-| 503, Retry-After | an output refused, or took too long; too many bytes are in flight; the process stops |
+| 414, 431 | path and query, or the header, are too large |
+| 417, 501, 505 | an unknown expectation, an unknown transfer coding, another version of HTTP |
+| 500, Retry-After | a fault of ours |
+| 503, Retry-After | an output refused, or took too long; the request did not come in time; too many bytes or connections are in use; the process stops |
+
+A body has to come at 16 KiB a second at least, after two seconds. Where bytes or connections run out, the slowest request that has not come whole is given up for a new one. A request that is refused before its body has come is the last of its connection.
 
 A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it.
 
@@ -165,6 +168,6 @@ The message's bytes are the body, and its metadata is what else is known of the 
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops or has no memory for another body.
 
-Counts: ` + "`webhook_deliveries` by route and outcome (`handshake` where TLS fails, which is no delivery), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
+Counts: ` + "`webhook_deliveries` by route and outcome (`handshake` where TLS fails and `unreadable` where net/http refuses a request, which are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
 	return b.String()
 }
