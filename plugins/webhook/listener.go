@@ -79,7 +79,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // longestStop is how long what arrives is accepted after stop was called, where the
 // kernel goes on to begin connections.
-const longestStop = time.Second
+const longestStop = lastWords
 
 // stop makes Accept return what has arrived, and then close the listener.
 func (l *listener) stop() {
@@ -219,25 +219,22 @@ func (c *conn) waits(a *arrival, since time.Time) {
 	c.change(since.UnixNano())
 }
 
-// works tells that the door does not wait for the sender, and reports whether the
-// connection was not given up before.
-func (c *conn) works() bool {
+// works tells that the door does not wait for the sender.
+func (c *conn) works() {
 	c.arrival.Store(nil)
-	return c.change(0)
+	c.change(0)
 }
 
 // leaves tells that the last answer was written: whoever needs the connection may
 // have it.
 func (c *conn) leaves() { c.change(1) }
 
-func (c *conn) change(since int64) bool {
+// change sets since when the door waits, unless the connection was given up.
+func (c *conn) change(since int64) {
 	for {
 		now := c.since.Load()
-		if now == givenUp {
-			return false
-		}
-		if c.since.CompareAndSwap(now, since) {
-			return true
+		if now == givenUp || c.since.CompareAndSwap(now, since) {
+			return
 		}
 	}
 }

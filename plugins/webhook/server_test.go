@@ -154,7 +154,7 @@ func TestWriteDeadline(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	s := newStand(t, limited(limitsOfRows, ""), absent)
 	first := s.server
-	require.NoError(t, first.listener.Listener.Close())
+	require.NoError(t, first.listener.Close())
 	_, _, err := s.ReadBatch(t.Context())
 	require.ErrorIs(t, err, service.ErrNotConnected)
 	require.NoError(t, s.Connect(context.WithoutCancel(t.Context())))
@@ -164,7 +164,7 @@ func TestReconnect(t *testing.T) {
 	reading.Go(func() { s.read(ctx, acks) })
 	defer reading.Wait()
 	defer cancel()
-	status, _ := post(t, s, "/open", "{}")
+	status := post(t, s, "/open", "{}")
 	require.Equal(t, 200, status)
 }
 

@@ -357,7 +357,7 @@ func TestAnotherVendorsSecret(t *testing.T) {
 			if secret == own {
 				want = 200
 			}
-			status, _ := post(t, s, path, body, headers...)
+			status := post(t, s, path, body, headers...)
 			require.Equal(t, want, status, "%s with %s", path, secret)
 		}
 	}

@@ -33,7 +33,7 @@ func TestTooManyFiles(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- server.serve() }()
 	second := &stand{input: &input{address: inner.Addr()}}
-	status, _ := post(t, second, "/open", "{}")
+	status := post(t, second, "/open", "{}")
 	require.Equal(t, 200, status)
 	require.Equal(t, 1, strings.Count(s.logs.String(), "too many open files"), "a line a minute")
 	server.shutdown(context.WithoutCancel(t.Context()))
