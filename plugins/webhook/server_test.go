@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -310,3 +311,40 @@ func TestCloseUnderLoad(t *testing.T) {
 		senders.Wait()
 	}
 }
+
+// The door is a handler like any other: it works on another server, behind a
+// middleware that wraps what it is given.
+func TestDoorIsAHandler(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	seen := make(chan int, 3)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := &statusRecorder{ResponseWriter: w}
+		s.door.ServeHTTP(recorder, r)
+		seen <- recorder.status
+	}))
+	defer server.Close()
+	second := &stand{input: &input{address: server.Listener.Addr()}}
+	require.Equal(t, 200, post(t, second, "/open", "{}"))
+	require.Equal(t, 401, post(t, second, "/supersend", "{}"))
+	// The deadline of a body reaches the connection through the middleware.
+	c := second.dial(t)
+	_, err := io.WriteString(c, "POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2000\r\n\r\n{")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 503, res.StatusCode)
+	require.Equal(t, []int{200, 401, 503}, []int{<-seen, <-seen, <-seen})
+}
+
+// statusRecorder is what most middlewares are.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
