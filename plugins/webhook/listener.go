@@ -166,7 +166,7 @@ type conn struct {
 	since   atomic.Int64            // unix nanoseconds since when the door waits for the sender; 0 while it does not, givenUp for good
 	arrival atomic.Pointer[arrival] // the body that the door waits for; nil if for something else
 	asked   atomic.Bool             // something of a request has come, and its answer is not written
-	active  atomic.Bool             // a request has come that net/http reads or refuses
+	active  atomic.Bool             // something of a request has come, and not only of a handshake
 	handled atomic.Bool             // the request has reached the handler
 	header  atomic.Int64            // bytes of a header that has not come whole
 	written atomic.Int64            // bytes that were written while no request had reached the handler
@@ -280,7 +280,7 @@ func (c *conn) noteState(state http.ConnState) {
 		c.works()
 	case http.StateIdle:
 		c.asked.Store(false)
-		c.active.Store(false)
+		c.written.Store(0) // net/http tells of no activity where it has read the next request already
 		c.handled.Store(false)
 		c.waits(nil, time.Now())
 	}
