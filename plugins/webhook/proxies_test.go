@@ -271,8 +271,11 @@ func (p *proxied) start(t *testing.T, path, door string) {
 	stderr := &logs{}
 	cmd.Stdout, cmd.Stderr = out, stderr
 	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // it is ended by a signal
+	}()
 	var once sync.Once
 	p.stop = func() {
 		once.Do(func() {
@@ -283,7 +286,7 @@ func (p *proxied) start(t *testing.T, path, door string) {
 	}
 	t.Cleanup(p.stop)
 	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", p.address)
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.address)
 		if err != nil {
 			return false
 		}
