@@ -269,8 +269,8 @@ func (d *door) find(r *request) (arguments, bool) {
 }
 
 // endless reports whether a request of HTTP/1.0 does not say how long its body is,
-// as RFC 1945 asks. net/http takes such a request for one without a body, even where
-// a proxy has passed a Transfer-Encoding on, which HTTP/1.0 does not know.
+// which RFC 1945 demands. net/http reads no body of such a request, even if the request
+// has a Transfer-Encoding, which HAProxy passes on: the delivery would be lost.
 func endless(r *http.Request) bool {
 	return !r.ProtoAtLeast(1, 1) && r.Header["Content-Length"] == nil
 }

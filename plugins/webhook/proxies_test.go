@@ -216,6 +216,8 @@ type proxied struct {
 	stop    func() // ends the proxy
 }
 
+// tool returns the path of a program. A test that lacks the program skips, and fails in
+// CI.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	for _, name := range []string{name, "/usr/sbin/" + name} { // which is not in every user's PATH
@@ -224,7 +226,7 @@ func tool(t *testing.T, name string) string {
 		}
 	}
 	require.NotEqual(t, "true", os.Getenv("CI"), "there is no %s", name)
-	t.Skipf("there is no %s: what the door and it make of each other is not tested", name)
+	t.Skipf("there is no %s: the door is not tested with it", name)
 	return ""
 }
 
@@ -235,7 +237,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// behind starts a proxy, and behind it the handler that is made of the door.
+// behind starts a door, and a proxy in front of the door.
 func behind(t *testing.T, kind proxyKind, limits string) *proxied {
 	t.Helper()
 	path := tool(t, kind.command)
@@ -394,10 +396,10 @@ func (p *proxied) settled(t *testing.T, all []*exchange) []line {
 	return p.lines(t)
 }
 
-// disagreements tells where the proxy and what is behind it have read the bytes of
-// the senders differently, or a sender has heard the answer to another request. The
-// bodies that a proxy knows stay in known, by place, for the next one of its
-// command that does not know them.
+// disagreements tells where the proxy and the server behind it have read the bytes of
+// the senders differently, or a sender has heard the answer to another request. A proxy
+// that knows the bodies adds them to known, by exchange and place in it; a proxy of the
+// same command that does not know the bodies is compared with these.
 func (p *proxied) disagreements(all []*exchange, lines []line, known map[string]string) (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	exchangeOf := map[string]*exchange{}
@@ -435,7 +437,7 @@ func (p *proxied) disagreements(all []*exchange, lines []line, known map[string]
 		if sent, ok := known[placeOf[s.id]]; ok && sent != p.kind.written(body) {
 			say("%s: the body %q was forwarded, and %q read", placeOf[s.id], sent, body)
 		}
-		// Who has announced a request as a body has it in the table.
+		// A request that was announced as a body is a body in the table.
 		if strings.Contains(body, "HTTP/1.") && !slices.Contains(e.framed.bodies, body) {
 			say("%s: a request was read as the body %q", e.name, body)
 		}
@@ -472,6 +474,8 @@ func (p *proxied) disagreements(all []*exchange, lines []line, known map[string]
 	return found
 }
 
+// Whatever the senders write, nginx and HAProxy agree with the door on every boundary
+// between messages, and no sender hears the answer to another one.
 func TestProxiesAgreeWithTheDoor(t *testing.T) {
 	known := map[string]map[string]string{"nginx": {}, "haproxy": {}}
 	for _, kind := range proxies {
@@ -487,7 +491,8 @@ func TestProxiesAgreeWithTheDoor(t *testing.T) {
 			}
 			lines := p.settled(t, all)
 			require.Empty(t, p.disagreements(all, lines, known[kind.command]))
-			// What the proxy has forwarded and the handler has not seen net/http has refused.
+			// net/http has refused the requests that were forwarded and did not reach the
+			// handler, and the door has counted each refusal.
 			refused := map[string]bool{}
 			for _, l := range lines {
 				refused[l.ID] = l.forwarded()
@@ -503,8 +508,8 @@ func TestProxiesAgreeWithTheDoor(t *testing.T) {
 	}
 }
 
-// careless is a server that answers before it has read a body, and takes what comes
-// then for the next request.
+// careless listens for requests and answers each before its body is read. It takes the
+// body for the next request.
 func careless(t *testing.T, w *witness) net.Listener {
 	t.Helper()
 	l := listen(t)
@@ -535,8 +540,8 @@ func careless(t *testing.T, w *witness) net.Listener {
 	return l
 }
 
-// What the proxies are asked would not go unnoticed: a server that refuses before the
-// body, and neither reads the body nor closes, disagrees with each of them.
+// The comparison has teeth: a server that refuses a request before its body, and neither
+// reads the body nor closes the connection, disagrees with each proxy.
 func TestProxiesNoticeDisagreement(t *testing.T) {
 	for _, kind := range proxies {
 		t.Run(kind.name, func(t *testing.T) {
