@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -564,90 +563,6 @@ func TestAttackOverHTTP2(t *testing.T) {
 			}
 			attackers.Wait()
 			a.bounded(t)
-		})
-	}
-}
-
-// The framing of HTTP/1.1, its ambiguities and obsolete forms, as net/http reads
-// them: with which status the first answer comes, and which bodies are deliveries.
-// Where a length and a coding stand together the coding holds, as RFC 9112 asks, so
-// that a proxy in front which keeps to it sees the same boundaries.
-func TestFraming(t *testing.T) {
-	const inside = "POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 8\r\n\r\nsmuggled"
-	for name, test := range map[string]struct {
-		request string
-		status  int
-		bodies  []string
-	}{
-		"two lengths":                       {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\nContent-Length: 66\r\n\r\n{}" + inside, 400, nil},
-		"list of lengths":                   {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2, 66\r\n\r\n{}" + inside, 400, nil},
-		"length with a sign":                {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: +2\r\n\r\n{}", 400, nil},
-		"length below none":                 {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: -2\r\n\r\n{}", 400, nil},
-		"length of another base":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 0x2\r\n\r\n{}", 400, nil},
-		"length beyond numbers":             {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 18446744073709551618\r\n\r\n{}", 400, nil},
-		"two hosts":                         {"POST /open HTTP/1.1\r\nHost: door\r\nHost: other\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"no host":                           {"POST /open HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"space before the colon":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length : 2\r\n\r\n{}", 400, nil},
-		"continued line":                    {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\r\n Content-Length: 2\r\n\r\n" + inside, 200, []string{"", "smuggled"}},
-		"continued line, the first":         {"POST /open HTTP/1.1\r\n Host: door\r\n\r\n" + inside, 400, nil},
-		"lines without return":              {"POST /open HTTP/1.1\nHost: door\nContent-Length: 2\n\n{}" + inside, 200, []string{"{}", "smuggled"}},
-		"a line without return":             {"POST /open HTTP/1.1\r\nHost: door\nContent-Length: 2\r\n\r\n{}" + inside, 200, []string{"{}", "smuggled"}},
-		"a header that ends without":        {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\n{}" + inside, 200, []string{"{}", "smuggled"}},
-		"length and coding":                 {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inside, 200, []string{"", "smuggled"}},
-		"coding and length":                 {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n" + inside, 200, []string{"", "smuggled"}},
-		"coding of a long name":             {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + inside, 501, nil},
-		"coding behind a tabulator":         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding:\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200, []string{"{}"}},
-		"no name":                           {"POST /open HTTP/1.1\r\nHost: door\r\n: 2\r\n\r\n", 400, nil},
-		"no colon":                          {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length\r\n\r\n", 400, nil},
-		"no length in its field":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length:\r\n\r\n{}", 400, nil},
-		"two spaces":                        {"POST  /open HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"space in the path":                 {"POST /open /x HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"no version":                        {"POST /open\r\nHost: door\r\n\r\n", 400, nil},
-		"a version of its own":              {"POST /open HTTP/1.10\r\nHost: door\r\n\r\n", 400, nil},
-		"no method":                         {" /open HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"HTTP/2.0":                          {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 404, nil},
-		"host with a space":                 {"POST /open HTTP/1.1\r\nHost: do or\r\n\r\n", 400, nil},
-		"an expectation of its own":         {"POST /open HTTP/1.1\r\nHost: door\r\nExpect: 200-ok\r\nContent-Length: 2\r\n\r\n{}", 417, nil},
-		"a trailer":                         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 8\r\n\r\n", 400, nil},
-		"a trailer without end":             {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + strings.Repeat("X: y\r\n", 200) + "\r\n", 200, []string{"{}"}},
-		"a trailer too large":               {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: " + strings.Repeat("y", 64<<10) + "\r\n\r\n", 400, nil},
-		"lines before the request":          {"\r\nPOST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"two requests":                      {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}" + inside, 200, []string{"{}", "smuggled"}},
-		"two requests, the first in chunks": {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + inside, 200, []string{"{}", "smuggled"}},
-		"two requests, the first refused":   {"PUT /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}" + inside, 405, nil},
-		"many fields":                       {"POST /open HTTP/1.1\r\nHost: door\r\n" + strings.Repeat("a: b\r\n", maxFields+1) + "\r\n", 431, nil},
-		"as many fields as may be":          {"POST /open HTTP/1.1\r\nHost: door\r\n" + strings.Repeat("a: b\r\n", maxFields-1) + "\r\n", 200, []string{""}},
-		"two codings":                       {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + inside, 501, nil},
-		"unknown coding":                    {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: xchunked\r\nContent-Length: 66\r\n\r\n" + inside, 501, nil},
-		"coding in HTTP/1.0":                {"POST /open HTTP/1.0\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200, []string{""}},
-		"chunk of a size with a sign":       {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"chunk of a size beyond numbers":    {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"chunk that ends elsewhere":         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n" + inside, 400, nil},
-		"chunk of a large extension":        {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2;" + strings.Repeat("a", 100_000) + "\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"NUL in a header":                   {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"return in a header":                {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\rContent-Length: 2\r\n\r\n{}", 400, nil},
-		"HTTP/3.0":                          {"POST /open HTTP/3.0\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}", 505, nil},
-		"header too large":                  {"POST /open HTTP/1.1\r\nHost: door\r\nX: " + strings.Repeat("a", 64<<10) + "\r\n\r\n", 431, nil},
-		"path too large":                    {"POST /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: door\r\n\r\n", 431, nil},
-		"broken escape in the path":         {"POST /open%zz HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"one length twice":                  {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 200, []string{"{}"}},
-		"a length in the body of a length":  {fmt.Sprintf("POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: %d\r\n\r\n%s", len(inside), inside), 200, []string{inside}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStand(t, limited("body: 64KiB", ""), acks)
-			c := s.dial(t)
-			_, _ = io.WriteString(c, test.request)
-			_ = c.(*net.TCPConn).CloseWrite()
-			r := bufio.NewReader(c)
-			res, err := http.ReadResponse(r, nil)
-			require.NoError(t, err)
-			require.Equal(t, test.status, res.StatusCode)
-			if res.StatusCode >= 400 && name != "many fields" { // which has no body
-				require.True(t, res.Close)
-			}
-			_, _ = io.Copy(io.Discard, r)
-			require.Equal(t, test.bodies, s.bodies())
 		})
 	}
 }

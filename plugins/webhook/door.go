@@ -85,7 +85,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.inFlight.Add(1)
 	req := &request{
 		Request: r, begun: time.Now(), control: http.NewResponseController(w), conn: c,
-		route: &d.nowhere, reservation: &reservation{memory: d.memory}, unread: r.ContentLength != 0,
+		route: &d.nowhere, reservation: &reservation{memory: d.memory}, unread: r.ContentLength != 0 || endless(r),
 		expects: r.Header["Expect"] != nil,
 	}
 	o := d.receiveSafely(req)
@@ -194,6 +194,8 @@ func (d *door) receive(r *request) outcome {
 		return longTarget
 	case fieldsOf(r.Header) > maxFields:
 		return tooManyFields
+	case endless(r.Request):
+		return broken
 	case r.ContentLength > d.limits.body:
 		return tooLarge
 	case r.route.public && isOfWebPage(r.Header):
@@ -276,6 +278,13 @@ func (d *door) find(r *request) (arguments, bool) {
 		}
 	}
 	return arguments{}, false
+}
+
+// endless reports whether a request of HTTP/1.0 does not say how long its body is,
+// which RFC 1945 demands. net/http reads no body of such a request, even if the request
+// has a Transfer-Encoding, which HAProxy passes on: the delivery would be lost.
+func endless(r *http.Request) bool {
+	return !r.ProtoAtLeast(1, 1) && r.Header["Content-Length"] == nil
 }
 
 func fieldsOf(header http.Header) (n int) {

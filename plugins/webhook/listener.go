@@ -304,8 +304,8 @@ func (c *conn) Close() error {
 	return err
 }
 
-// noteState hears from net/http what a connection does. It hears of an active one
-// only where the header of a request did not come with what came before.
+// noteState hears from net/http what a connection does. It hears nothing of a request
+// that has come whole with what came before.
 func (c *conn) noteState(state http.ConnState) {
 	switch state {
 	case http.StateActive:
@@ -330,7 +330,7 @@ const longestAlert = 64
 // refused reports whether net/http has answered a request that did not reach the
 // handler, and with what status, as far as that is known: TLS hides it.
 func (c *conn) refused() (status int64, refused bool) {
-	return c.status.Load(), c.begun.Load() && c.asked.Load() && !c.handled.Load() && c.written.Load() > longestAlert
+	return c.status.Load(), c.begun.Load() && !c.handled.Load() && c.written.Load() > longestAlert
 }
 
 // connOf returns the connection below that of net/http.
