@@ -14,8 +14,8 @@ var (
 	errNotACode = errors.New("inflating body: expected gzip or deflate")
 )
 
-// A buffer grows in steps, so that a sender that announces much and sends little
-// takes little from others.
+// A buffer of a body that is on its way grows in small steps, so that a sender that
+// announces much and sends little takes little from others.
 const (
 	firstRead = 16 << 10
 	leastStep = 64 << 10
@@ -35,7 +35,10 @@ func readAll(r io.Reader, announced, limit int64, held *reservation) ([]byte, er
 	buf := make([]byte, 0, size)
 	for int64(len(buf)) != announced {
 		if len(buf) == cap(buf) {
-			more := min(size+max(size/4, leastStep), 4*size+512)
+			more := max(2*size, 512)
+			if held.arrival != nil {
+				more = min(more, size+max(size/4, leastStep))
+			}
 			if announced >= 0 {
 				more = min(more, announced)
 			}
@@ -93,6 +96,7 @@ func inflate(coding string, body []byte, limit int64, held *reservation) ([]byte
 	if err != nil {
 		return nil, err
 	}
+	defer copying()()
 	limit = min(limit, max(smallInflated, maxRatio*int64(len(body))))
 	return readAll(inflated, -1, limit, held)
 }
