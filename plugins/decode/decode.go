@@ -8,10 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -210,10 +212,29 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	return p, nil
 }
 
+// While a document is decoded it takes up to thirty times its bytes: an index of its
+// values, the events as structures, the texts of ids and events. So large documents are
+// decoded few at a time, and the largest that the shipped configs let in one at a time,
+// in whatever stream of the process. Small ones are never waited for: as many as there
+// are threads take less than one large document does.
+const (
+	smallDocument  = 64 << 10
+	largeDocuments = 8 << 20 // bytes of bodies that are decoded at a time
+)
+
+var admission = semaphore.NewWeighted(largeDocuments)
+
 // Process implements service.Processor.
-func (p *processor) Process(_ context.Context, msg *service.Message) (service.MessageBatch, error) {
+func (p *processor) Process(ctx context.Context, msg *service.Message) (service.MessageBatch, error) {
 	if msg.GetError() != nil {
 		return service.MessageBatch{msg}, nil // an earlier processor failed, so this is no body to decode
+	}
+	if body, _ := msg.AsBytes(); len(body) > smallDocument {
+		weight := min(int64(len(body)), largeDocuments)
+		if err := admission.Acquire(ctx, weight); err != nil {
+			return nil, err // the process stops: the engine looks at its context and settles nothing
+		}
+		defer admission.Release(weight)
 	}
 	batch, vendor, err := p.decode(msg)
 	if err == nil {
@@ -315,6 +336,13 @@ type encoded struct {
 	vendor, recorded           string
 }
 
+// A job is used again unless it has held more than this: deliveries of so many events,
+// or of so large ones, are rare, and their memory would be kept for good.
+const (
+	maxPooledEvents = 1024
+	maxPooledText   = 64 << 10
+)
+
 var jobs = sync.Pool{New: func() any {
 	j := &job{}
 	j.emit = j.add
@@ -326,7 +354,7 @@ var jobs = sync.Pool{New: func() any {
 }}
 
 func (j *job) free() {
-	if cap(j.encoded) > 1024 || cap(j.text) > 1<<20 { // so many or large ones are rare, and would be kept
+	if cap(j.encoded) > maxPooledEvents || cap(j.text) > maxPooledText {
 		return
 	}
 	clear(j.encoded)
@@ -337,12 +365,18 @@ func (j *job) free() {
 }
 
 func (j *job) add(e event.Event) error {
-	j.text = e.AppendJSON(j.text[:0])
+	j.text = e.AppendJSON(slices.Grow(j.text[:0], len(e.Data.Raw)+2<<10))
 	if len(j.text) > j.maxEventBytes {
 		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
+	text := j.text
+	if cap(text) > maxPooledText {
+		j.text = nil // the event takes it over
+	} else {
+		text = bytes.Clone(text)
+	}
 	schema := e.Schema()
-	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
+	j.encoded = append(j.encoded, encoded{text, e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
 	j.schemas.add(schema)
 	for _, issue := range e.Data.Issues {
 		j.issues.add(issue.Reason)

@@ -84,10 +84,13 @@ var scopedName = regexp.MustCompile(`^[a-z0-9_]{1,48}(\.[a-z0-9_]{1,48})?$`)
 func Scoped(vendor, native string) string {
 	name := snakeCase(native)
 	if !scopedName.MatchString(name) {
-		name = unrecognized
+		return Unrecognized(vendor)
 	}
 	return vendor + "." + name
 }
+
+// Unrecognized returns the vendor-scoped type of what is no known native event.
+func Unrecognized(vendor string) string { return vendor + "." + unrecognized }
 
 // snakeCase turns camelCase into snake_case: newMessage, new_message.
 func snakeCase(s string) string {

@@ -15,28 +15,30 @@ func Bind[T any](v Value) T {
 	return native
 }
 
-// BindTo fills a native structure, which is empty, from an object: a struct whose
-// fields, those of embedded structs included, are of type Value and carry the name
-// of a member in a json tag. Members without a field are passed over, fields
+// BindTo fills a native structure, which is empty, from an object, and reports whether
+// the object has a member that the structure has a field for. The structure is a struct
+// whose fields, those of embedded structs included, are of type Value and carry the
+// name of a member in a json tag. Members without a field are passed over, fields
 // without a member stay missing.
-func BindTo[T any](v Value, native *T) {
+func BindTo[T any](v Value, native *T) (found bool) {
 	f := fieldsOf(reflect.TypeFor[T]())
-	if v.Kind() == Object {
-		f.bind(v, unsafe.Pointer(native))
-	}
+	return v.Kind() == Object && f.bind(v, unsafe.Pointer(native))
 }
 
-// bind sets the fields of the struct at native, whose fields these are: fieldsOf
-// has seen that a Value is at every offset.
-func (f fields) bind(v Value, native unsafe.Pointer) {
+// bind sets the fields of the struct at native, which is of the type whose fields f
+// holds: fieldsOf has seen that a Value is at every offset. It reports whether it has
+// set one.
+func (f fields) bind(v Value, native unsafe.Pointer) (found bool) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
-		if offset, ok := f.offset(unquoted(doc.text[n.key:n.colon], n.keyEscaped)); ok {
+		if offset, ok := f.offset(unquoted(doc.keyText(n), n.keyEscaped)); ok {
 			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at}
+			found = true
 		}
 		at = n.next
 	}
+	return found
 }
 
 // fields are the offsets of a struct's fields, by their names: a hash table with

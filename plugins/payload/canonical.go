@@ -30,7 +30,11 @@ func (v Value) AppendCanonical(b []byte) []byte {
 			key   string
 			value Value
 		}
-		var members []member
+		count := 0
+		for range v.members() {
+			count++
+		}
+		members := make([]member, 0, count)
 		for key, value := range v.members() {
 			members = append(members, member{key.canonical(), value})
 		}

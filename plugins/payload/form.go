@@ -8,13 +8,21 @@ import (
 	"unicode/utf8"
 )
 
+// MaxFormParts is how many names and values a form may have, the names within names
+// counted too: each takes a hundred bytes while the form is lifted, and no form that a
+// person fills in has a hundredth of them.
+const MaxFormParts = 20_000
+
 // ParseForm lifts an application/x-www-form-urlencoded body to a JSON object of
 // strings, in the order sent: a repeated name is an array, a[b]=c nests, a[]=c is
 // an array. A name that holds both values and nested names (a=1&a[b]=2) is an
-// array of its values and then the object, so that nothing is lost.
+// array of its values and then the object, so that nothing is lost. It refuses what is
+// no form, invalid UTF-8, nesting deeper than [MaxDepth], and a form of more than
+// [MaxFormParts] names and values.
 func ParseForm(body string) (Value, error) {
 	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 	var root field
+	parts := 0
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" || pair == "=" {
 			continue
@@ -35,7 +43,10 @@ func ParseForm(body string) (Value, error) {
 		if len(path) > MaxDepth {
 			return Value{}, fmt.Errorf("reading form: expected at most %d levels of nesting, got %d", MaxDepth, len(path))
 		}
-		root.add(path, value)
+		parts += root.add(path, value)
+		if parts > MaxFormParts {
+			return Value{}, fmt.Errorf("reading form: expected at most %d names and values", MaxFormParts)
+		}
 	}
 	if len(root.fields) == 0 {
 		return Value{}, errors.New("reading form: expected at least one field")
@@ -68,30 +79,36 @@ type field struct {
 	index  map[string]*field
 }
 
-func (f *field) add(path []string, value string) {
+// add adds a value under a path of names, and returns how many parts the form has more.
+func (f *field) add(path []string, value string) (added int) {
 	for i, name := range path {
 		if i > 0 && i == len(path)-1 && name == "" {
 			f.array = true
 			break
 		}
-		f = f.child(name)
+		child, made := f.child(name)
+		if made {
+			added++
+		}
+		f = child
 	}
 	f.values = append(f.values, value)
+	return added + 1
 }
 
-// child returns the field of that name within f. Only fields of many have an
-// index: most have few, and deep ones have one.
-func (f *field) child(name string) *field {
+// child returns the field of that name within f, and whether it was made for the call.
+// Only a field with many others in it has an index: most hold few.
+func (f *field) child(name string) (child *field, made bool) {
 	if f.index == nil {
 		for _, child := range f.fields {
 			if child.name == name {
-				return child
+				return child, false
 			}
 		}
 	} else if child := f.index[name]; child != nil {
-		return child
+		return child, false
 	}
-	child := &field{name: name}
+	child = &field{name: name}
 	f.fields = append(f.fields, child)
 	switch {
 	case f.index != nil:
@@ -102,7 +119,7 @@ func (f *field) child(name string) *field {
 			f.index[child.name] = child
 		}
 	}
-	return child
+	return child, true
 }
 
 func (f *field) append(b []byte) []byte {

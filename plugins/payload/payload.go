@@ -21,6 +21,7 @@ package payload
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -53,26 +54,38 @@ type document struct {
 
 var documents = sync.Pool{New: func() any { return new(document) }}
 
-// maxPooled is the most nodes that a released document keeps.
+// maxPooled is how many nodes a document has at most whose memory is used again: some
+// 1 MiB of them. Larger documents are rare, and would be kept for good.
 const maxPooled = 1 << 16
 
-// Release gives the memory of the value's document to another one. Nothing of the
-// document may be used afterwards but texts that were taken of it.
+// Release gives the memory of the value's document back. Afterwards nothing of the
+// document may be used but texts that were read from it.
 func (v Value) Release() {
-	if v.doc != nil && cap(v.doc.nodes) <= maxPooled {
-		v.doc.text = ""
-		documents.Put(v.doc)
+	if v.doc == nil {
+		return
 	}
+	v.doc.text = ""
+	if cap(v.doc.nodes) > maxPooled {
+		v.doc.nodes = nil
+		return
+	}
+	documents.Put(v.doc)
 }
 
+// node is where a value stands in the text. It takes 20 bytes, and a value of a list
+// of digits takes two bytes of the text: this size decides what a hostile document
+// costs.
 type node struct {
-	start, end uint32 // of the value's text
-	next       uint32 // the node behind this value and all that is in it
-	key, colon uint32 // of a member: where its key begins and the colon stands
+	start, end uint32 // where the value's text begins, and the place behind it
+	next       uint32 // index of the node behind this value and all that is in it
+	key        uint32 // of a member: where its key begins, which ends one byte, the colon, before the value
 	kind       Kind
-	escaped    bool // a string that holds a backslash
-	keyEscaped bool // the same of its key
+	escaped    bool // the value is a string with a backslash
+	keyEscaped bool // the member's key has a backslash
 }
+
+// keyText returns the key of a member, with its quotes.
+func (d *document) keyText(n *node) string { return d.text[n.key : n.start-1] }
 
 // Value is a value of a document. The zero Value is a missing one, and every
 // method may be called on it.
@@ -82,6 +95,14 @@ type Value struct {
 }
 
 func (v Value) node() *node { return &v.doc.nodes[v.at] }
+
+// size returns how many nodes the value and all that is in it have.
+func (v Value) size() int {
+	if v.doc == nil {
+		return 0
+	}
+	return int(v.node().next - v.at)
+}
 
 // Kind returns the value's kind.
 func (v Value) Kind() Kind {
@@ -175,7 +196,7 @@ func (v Value) members() iter.Seq2[key, Value] {
 		}
 		for at, end := v.at+1, v.node().next; at < end; {
 			n := &v.doc.nodes[at]
-			if !yield(key{v.doc.text[n.key:n.colon], n.keyEscaped}, Value{v.doc, at}) {
+			if !yield(key{v.doc.keyText(n), n.keyEscaped}, Value{v.doc, at}) {
 				return
 			}
 			at = n.next
@@ -225,7 +246,7 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 // at any depth, whose name is one of names in any letter case.
 func (v Value) Without(names ...string) Value {
 	doc := documents.Get().(*document)
-	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: doc.nodes[:0]}
+	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], v.size())}
 	c.copy(v)
 	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else has c.text
 	return Value{doc: doc}
@@ -254,7 +275,7 @@ func (c *copier) copy(v Value) {
 			c.text = append(append(c.text, key.text...), ':')
 			c.copy(member)
 			n := &c.nodes[at]
-			n.key, n.colon, n.keyEscaped = begin, begin+uint32(len(key.text)), key.escaped
+			n.key, n.keyEscaped = begin, key.escaped
 		}
 		c.text = append(c.text, '}')
 	case Array:

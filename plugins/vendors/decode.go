@@ -28,6 +28,22 @@ type Input struct {
 
 	vendor *Vendor
 	reader Reader
+	known  bool // the payload has a key that a native structure has a field for
+}
+
+// Bind returns the payload as a native structure: see payload.BindTo. A conversion
+// reads the payload by it: where the route declares a native event and the payload has
+// none of the keys that its conversion binds, the payload is something else.
+func Bind[T any](in *Input) (native T) {
+	BindTo(in, &native)
+	return native
+}
+
+// BindTo fills a native structure, which is empty, as Bind does.
+func BindTo[T any](in *Input, native *T) {
+	if payload.BindTo(in.Payload, native) {
+		in.known = true
+	}
 }
 
 // TooMany refuses a payload that gives more than MaxEvents events.
@@ -174,6 +190,9 @@ func isForm(d *delivery.Delivery) bool {
 func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
+		if cap(c.text) > maxPooledText {
+			return
+		}
 		*c = completion{text: c.text}
 		completions.Put(c)
 	}()
@@ -187,6 +206,9 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		return emit(c.complete(&draft))
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
+		if c.unlikeDeclared() {
+			draft = c.unrecognized()
+		}
 		return emit(c.complete(&draft))
 	}
 	events := 0
@@ -194,8 +216,27 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		if events++; events > maxEvents {
 			return c.in.TooMany()
 		}
+		if c.unlikeDeclared() {
+			if events > 1 {
+				return nil // the first event has all of the payload
+			}
+			draft = c.unrecognized()
+		}
 		return emit(c.complete(&draft))
 	})
+}
+
+// unlikeDeclared reports whether a route has declared a native event and the payload has
+// none of the keys that its conversion, which has run, binds. A key whose value is null
+// or of a wrong type is one: vendors send such.
+func (c *completion) unlikeDeclared() bool { return c.basis == event.Declared && !c.in.known }
+
+// unrecognized converts a payload that is not what the route declares.
+func (c *completion) unrecognized() Draft {
+	c.contradiction = true
+	draft := c.vendor.Other(&c.in)
+	draft.Type = event.Unrecognized(c.vendor.Name)
+	return draft
 }
 
 // native finds the native event: a name in the payload wins over a declared one,
@@ -226,9 +267,13 @@ type completion struct {
 	delivery      *delivery.Delivery
 	in            Input
 	basis         event.Basis
-	contradiction bool   // the route declares another native event than the payload names
+	contradiction bool   // the route declares another native event than the payload is of
 	text          []byte // what the id is computed from, then the id and the partition key
 }
+
+// maxPooledText is how many bytes of text a completion has at most whose memory is used
+// again. An id is computed over more only where it is computed over a large payload.
+const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 

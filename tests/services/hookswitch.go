@@ -149,6 +149,25 @@ func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
 	return sum
 }
 
+// Resident returns how many bytes of memory the process has, at most so far and now.
+func (h *Hookswitch) Resident(t testing.TB) (peak, now int64) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.cmd.Process.Pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		for field, bytes := range map[string]*int64{"VmHWM": &peak, "VmRSS": &now} {
+			if name == field {
+				_, err := fmt.Sscanf(value, "%d kB", bytes)
+				require.NoError(t, err, line)
+				*bytes <<= 10
+			}
+		}
+	}
+	require.NotZero(t, now, "%s", status)
+	return peak, now
+}
+
 // Post posts a delivery and returns the status of the answer.
 func (h *Hookswitch) Post(vendor, event, contentType string, body []byte) (int, error) {
 	path := "/" + vendor

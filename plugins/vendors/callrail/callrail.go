@@ -83,12 +83,14 @@ func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) v
 	structures := sync.Pool{New: func() any { return new(T) }} // they are large
 	return func(in *vendors.Input) vendors.Draft {
 		structure := structures.Get().(*T)
-		defer structures.Put(structure)
-		*structure = *new(T)
-		payload.BindTo(in.Payload, structure)
+		defer func() {
+			*structure = *new(T) // which would keep the document
+			structures.Put(structure)
+		}()
+		vendors.BindTo(in, structure)
 		if actual := P(structure).family(); actual != "" && actual != declared {
 			draft := other(in)
-			draft.Type = "callrail.unrecognized"
+			draft.Type = event.Unrecognized("callrail")
 			draft.Read.Contradict()
 			return draft
 		}

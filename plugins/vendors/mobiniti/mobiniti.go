@@ -167,7 +167,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 }
 
 func rejected(in *vendors.Input) vendors.Draft {
-	f, r := payload.Bind[rejection](in.Payload), in.Read()
+	f, r := vendors.Bind[rejection](in), in.Read()
 	return vendors.Draft{
 		Type: event.MessageRejected,
 		ID:   vendors.Content(),
@@ -194,7 +194,7 @@ func other(in *vendors.Input) vendors.Draft {
 
 // contactOf returns the object as sent, a reader for the event, and the contact.
 func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
+	c, r := vendors.Bind[contact](in), in.Read()
 	return c, r, event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		FirstName:      r.Text("contact.first_name", c.FirstName),

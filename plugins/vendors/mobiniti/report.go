@@ -1,6 +1,7 @@
 package mobiniti
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ type message struct {
 // native data structure conversion
 
 func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
-	s := newSlicer(in.Payload)
+	s := newSlicer(in)
 	if err := s.take(in); err != nil {
 		return err
 	}
@@ -203,18 +204,19 @@ type slicer struct {
 
 	joined       []*listings // of each message, nil where no status lists its number
 	orphans      []*listings // of each number and code that no message has
-	leftStatuses left
-	leftMessages left
+	leftStatuses leftovers
+	leftMessages leftovers
 
 	events int    // that the slices give
 	size   int    // of all slices, at most
 	text   []byte // of the slice that was built last
 }
 
-// left is what cannot be joined of an array, or what stands in its place.
-type left struct {
-	instead  string
-	elements []string
+// leftovers are the elements of an array that cannot be joined, or the value that
+// stands in the place of the array.
+type leftovers struct {
+	instead  string // the text of that value
+	elements []byte // the texts of the elements, each with a comma behind it
 }
 
 // listings is what a report says of one number: every status that lists it.
@@ -237,9 +239,9 @@ type listedStatus struct {
 	before, behind string // the status's text around its recipients
 }
 
-func newSlicer(p payload.Value) *slicer {
-	s := &slicer{report: payload.Bind[report](p)}
-	others := p.Rewrite(func(_ string, member payload.Value) string {
+func newSlicer(in *vendors.Input) *slicer {
+	s := &slicer{report: vendors.Bind[report](in)}
+	others := in.Payload.Rewrite(func(_ string, member payload.Value) string {
 		if member == s.Statuses || member == s.Messages || member == s.TotalMessages {
 			return ""
 		}
@@ -419,30 +421,26 @@ func (l *listing) append(b []byte) []byte {
 
 // elementsOf yields the elements of an array. What stands in place of an array is
 // left over, unless it says nothing.
-func (l *left) elementsOf(v payload.Value) iter.Seq[payload.Value] {
+func (l *leftovers) elementsOf(v payload.Value) iter.Seq[payload.Value] {
 	if v.Kind() != payload.Array && !v.Absent() {
 		l.instead = v.Text()
 	}
 	return v.Elements()
 }
 
-func (l *left) add(text string) { l.elements = append(l.elements, text) }
+func (l *leftovers) add(text string) { l.elements = append(append(l.elements, text...), ',') }
 
-func (l *left) any() bool { return l.instead != "" || len(l.elements) > 0 }
+func (l *leftovers) any() bool { return l.size() > 0 }
 
-func (l *left) size() (n int) {
-	n = len(l.instead)
-	for _, element := range l.elements {
-		n += len(element) + len(",")
-	}
-	return n
-}
+func (l *leftovers) size() int { return len(l.instead) + len(l.elements) }
 
-func (l *left) text() string {
+// append appends the value or the array of the elements.
+func (l *leftovers) append(b []byte) []byte {
 	if l.instead != "" {
-		return l.instead
+		return append(b, l.instead...)
 	}
-	return "[" + strings.Join(l.elements, ",") + "]"
+	elements := bytes.TrimSuffix(l.elements, []byte(","))
+	return append(append(append(b, '['), elements...), ']')
 }
 
 func (s *slicer) left() bool { return s.leftStatuses.any() || s.leftMessages.any() }
@@ -464,8 +462,8 @@ func (s *slicer) slice(of *listings, messages string) string {
 
 func (s *slicer) leftover() string {
 	s.begin()
-	s.text = append(append(s.text, `"statuses":`...), s.leftStatuses.text()...)
-	s.text = append(append(s.text, `,"messages":`...), s.leftMessages.text()...)
+	s.text = s.leftStatuses.append(append(s.text, `"statuses":`...))
+	s.text = s.leftMessages.append(append(s.text, `,"messages":`...))
 	return string(append(s.text, '}'))
 }
 

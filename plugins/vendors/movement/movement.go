@@ -124,7 +124,7 @@ type choice struct {
 // native data structure conversion
 
 func callFinished(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	c := vendors.Object[call](r, "call", w.Call)
 	beganAt := r.Time("call.started_at", c.BeganAt)
 	return vendors.Draft{
@@ -160,7 +160,7 @@ func textReceived(in *vendors.Input) vendors.Draft {
 }
 
 func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	t := vendors.Object[textMessage](r, "message", w.TextMessage)
 	sentAt := r.Time("message.sent_at", t.SentAt)
 	return vendors.Draft{
@@ -187,7 +187,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 }
 
 func emailSent(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	e := vendors.Object[email](r, "email", w.Email)
 	sentAt := r.Time("email.sent_at", e.SentAt)
 	return vendors.Draft{
@@ -216,7 +216,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 // unsubscribed converts an unsubscribe only if the payload says that it is one.
 // Two equal ones can both be true: nothing tells when they happened.
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
 	draft := vendors.Draft{
 		ID:      vendors.Content(),

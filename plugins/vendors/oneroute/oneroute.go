@@ -89,7 +89,7 @@ type channel struct {
 // native data structure conversion
 
 func newMessage(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	m := vendors.Object[message](r, "message", w.Message)
 	s := vendors.Object[sender](r, "message.sender", m.Sender)
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)

@@ -121,7 +121,7 @@ func appointmentChanged(in *vendors.Input) vendors.Draft {
 // convert converts what every event has. The members of the contact that make
 // the event are parts of its identity.
 func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	c := vendors.Object[contact](r, "contact", w.Contact)
 	s := vendors.Object[sender](r, "agent", c.Sender)
 	identity := vendors.Content()
