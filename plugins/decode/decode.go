@@ -212,25 +212,25 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	return p, nil
 }
 
-// While a document is decoded it takes up to thirty times its bytes: an index of its
-// values, the events as structures, the texts of ids and events. So large documents are
-// decoded few at a time, and the largest that the shipped configs let in one at a time,
-// in whatever stream of the process. Small ones are never waited for: as many as there
-// are threads take less than one large document does.
+// Decoding allocates up to forty times the bytes of a body: the index of its values, the
+// texts of ids and events, the garbage on the way. So large bodies are decoded few at a
+// time, and those of the largest size that the shipped configs let in one at a time,
+// over all streams of the process. A small body never waits: as many of them as there
+// are threads allocate less than one large body does.
 const (
-	smallDocument  = 64 << 10
-	largeDocuments = 8 << 20 // bytes of bodies that are decoded at a time
+	smallBody   = 64 << 10
+	largeBodies = 8 << 20 // bytes of large bodies that are decoded at a time
 )
 
-var admission = semaphore.NewWeighted(largeDocuments)
+var admission = semaphore.NewWeighted(largeBodies)
 
 // Process implements service.Processor.
 func (p *processor) Process(ctx context.Context, msg *service.Message) (service.MessageBatch, error) {
 	if msg.GetError() != nil {
 		return service.MessageBatch{msg}, nil // an earlier processor failed, so this is no body to decode
 	}
-	if body, _ := msg.AsBytes(); len(body) > smallDocument {
-		weight := min(int64(len(body)), largeDocuments)
+	if body, _ := msg.AsBytes(); len(body) > smallBody {
+		weight := min(int64(len(body)), largeBodies)
 		if err := admission.Acquire(ctx, weight); err != nil {
 			return nil, err // the process stops: the engine looks at its context and settles nothing
 		}

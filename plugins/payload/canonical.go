@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // AppendCanonical appends the canonical form of the value: no whitespace; an
@@ -30,11 +31,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 			key   string
 			value Value
 		}
-		count := 0
-		for range v.members() {
-			count++
-		}
-		members := make([]member, 0, count)
+		members := make([]member, 0, v.Len())
 		for key, value := range v.members() {
 			members = append(members, member{key.canonical(), value})
 		}
@@ -54,7 +51,8 @@ func (v Value) Canonical() string {
 	if v.Kind() == String && !v.node().escaped {
 		return v.Text() // canonical as it stands
 	}
-	return string(v.AppendCanonical(nil))
+	b := v.AppendCanonical(make([]byte, 0, len(v.Text()))) // no canonical form is longer than the text
+	return unsafe.String(unsafe.SliceData(b), len(b))      // nobody else has the bytes
 }
 
 func (k key) canonical() string {

@@ -154,6 +154,18 @@ func unquoted(text string, escaped bool) string {
 	return unquote(text)
 }
 
+// Len returns how many elements an array or members an object has, 0 if the value is
+// neither.
+func (v Value) Len() (n int) {
+	if v.doc == nil {
+		return 0
+	}
+	for at, end := v.at+1, v.node().next; at < end; at = v.doc.nodes[at].next {
+		n++
+	}
+	return n
+}
+
 // Get returns the member of that exact name, the last one if there are several,
 // or a missing value.
 func (v Value) Get(name string) Value {

@@ -372,7 +372,8 @@ func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, ev
 		case part.Kind() == payload.String:
 			b = part.AppendCanonical(b)
 		default:
-			b = payload.AppendString(b, part.Canonical())
+			canonical := part.Canonical()
+			b = payload.AppendString(slices.Grow(b, len(canonical)), canonical)
 		}
 	}
 	c.text = append(b, ']')

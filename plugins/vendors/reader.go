@@ -146,7 +146,7 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 		}
 		return nil
 	}
-	var texts []string
+	texts := make([]string, 0, v.Len())
 	for element := range v.Elements() {
 		if text := r.Text(field, element); text != "" {
 			texts = append(texts, text)

@@ -271,11 +271,14 @@ func (s *slicer) take(in *vendors.Input) error {
 			codeIDs[listed.code] = id
 		}
 		listed.codeID = id
-		bad := listing{status: listed}
+		var bad []byte // the status with the recipients that are no numbers
 		for recipient := range recipients.Elements() {
 			number := numberOf(recipient)
 			if number == "" {
-				bad.recipients = append(bad.recipients, recipient)
+				if bad == nil {
+					bad = append([]byte(listed.before), '[')
+				}
+				bad = append(append(bad, recipient.Text()...), ',')
 				continue
 			}
 			of := numbers[number]
@@ -289,8 +292,9 @@ func (s *slicer) take(in *vendors.Input) error {
 			}
 			of.add(listed, recipient)
 		}
-		if len(bad.recipients) > 0 {
-			s.leftStatuses.add(string(bad.append(nil)))
+		if bad != nil {
+			bad[len(bad)-1] = ']'
+			s.leftStatuses.add(string(append(bad, listed.behind...)))
 		}
 	}
 
