@@ -170,9 +170,9 @@ type processor struct {
 func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Resources) (*processor, error) {
 	p := &processor{
 		vendor:      v,
-		events:      newCounter(mgr.Metrics().NewCounter("webhook_events", "vendor", "schema")),
-		issues:      newCounter(mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason")),
-		undecodable: newCounter(mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason")),
+		events:      newCounter(mgr.Metrics().NewCounter("webhook_events", "vendor", "schema").Incr),
+		issues:      newCounter(mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason").Incr),
+		undecodable: newCounter(mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason").Incr),
 	}
 	var err error
 	if v == nil {
@@ -253,7 +253,7 @@ func (p *processor) Process(ctx context.Context, msg *service.Message) (service.
 // Close implements service.Processor.
 func (p *processor) Close(context.Context) error {
 	for _, c := range []*counter{p.events, p.issues, p.undecodable} {
-		c.tell()
+		c.flush()
 	}
 	return nil
 }
