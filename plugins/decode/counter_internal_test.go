@@ -23,26 +23,33 @@ func (m *metric) add(n int64, labels ...string) {
 	m.calls++
 }
 
+func (m *metric) called() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls
+}
+
 func TestCounterFlushesWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &metric{counts: map[[2]string]int64{}}
 		c := newCounter(m.add)
-		for range 2 { // a second flush is scheduled after the first one
-			before := m.calls
+		wait := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		for i := range 2 { // a second flush is scheduled after the first one
 			c.add(2, [2]string{"callrail", "call.completed"})
+			wait(flushEvery / 2)
 			c.add(3, [2]string{"callrail", "call.completed"})
 			c.add(1, [2]string{"callrail", "vendor"})
-			time.Sleep(flushEvery - time.Millisecond)
-			synctest.Wait()
-			require.Equal(t, before, m.calls, "the engine is not asked for every message")
-			time.Sleep(time.Millisecond)
-			synctest.Wait()
-			require.Equal(t, before+2, m.calls)
+			wait(flushEvery/2 - time.Millisecond)
+			require.Equal(t, 2*i, m.called(), "the engine is not asked for every message, nor for every count")
+			wait(time.Millisecond)
+			require.Equal(t, 2*i+2, m.called())
 		}
 		require.Equal(t, map[[2]string]int64{{"callrail", "call.completed"}: 10, {"callrail", "vendor"}: 2}, m.counts)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Equal(t, 4, m.calls, "nothing is counted twice")
+		wait(time.Minute)
+		require.Equal(t, 4, m.called(), "nothing is counted twice")
 	})
 }
 
