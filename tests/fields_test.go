@@ -67,6 +67,39 @@ func TestEveryFieldHasSample(t *testing.T) {
 	}
 }
 
+// dictionary has every path that an issue may name: the attributes of the envelope, and
+// what data holds, as in call, call.tags and call.duration_seconds.
+var dictionary = func() map[string]bool {
+	paths := map[string]bool{}
+	for i := range reflect.TypeFor[event.Event]().NumField() {
+		paths[jsonName("", reflect.TypeFor[event.Event]().Field(i))] = true
+	}
+	for _, path := range names("", reflect.TypeFor[event.Data]()) {
+		for path != "" {
+			paths[path] = true
+			path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+		}
+	}
+	for _, path := range []string{"data", "issues", "issues.field", "issues.reason", "raw"} {
+		delete(paths, path) // nothing is read into these
+	}
+	return paths
+}()
+
+var reasons = []event.Reason{event.NotATime, event.NotAPhone, event.NotANumber, event.NotABoolean, event.WrongType, event.Contradiction}
+
+// requireIssues expects every issue to name a field of the event, and a reason that the
+// vocabulary has.
+func requireIssues(t testing.TB, e *event.Event) {
+	t.Helper()
+	for _, issue := range e.Data.Issues {
+		if !dictionary[issue.Field] {
+			require.Fail(t, "no path of the dictionary", "%s: %s", e.Vendor, issue.Field)
+		}
+		require.Contains(t, reasons, issue.Reason)
+	}
+}
+
 func jsonName(prefix string, field reflect.StructField) string {
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	return strings.TrimPrefix(prefix+"."+name, ".")

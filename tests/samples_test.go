@@ -89,7 +89,7 @@ func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
 func redecodable(e *event.Event) string {
 	c := *e
 	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
-	if e.EventBasis == event.Payload {
+	if e.EventBasis == event.BasisPayload {
 		c.Data.Issues = nil
 		for _, issue := range e.Data.Issues {
 			if issue != (event.Issue{Field: "vendorevent", Reason: event.Contradiction}) {

@@ -42,8 +42,8 @@ type IDBasis string
 // is all that can be known; consumers may only de-duplicate within the window in
 // which the vendor retries, and never an unsubscribe.
 const (
-	Natural IDBasis = "natural"
-	Content IDBasis = "content"
+	IDNatural IDBasis = "natural"
+	IDContent IDBasis = "content"
 )
 
 // Basis says how the native event is known.
@@ -52,9 +52,9 @@ type Basis string
 // The bases of a native event: the route or configuration named it, the payload
 // names it, it was guessed from the payload's shape.
 const (
-	Declared Basis = "declared"
-	Payload  Basis = "payload"
-	Shape    Basis = "shape"
+	BasisDeclared Basis = "declared"
+	BasisPayload  Basis = "payload"
+	BasisShape    Basis = "shape"
 )
 
 // Data is what happened. Every field is optional; those that few events have are
@@ -88,17 +88,17 @@ type Raw string
 // Channel is the medium of an event.
 type Channel string
 
-// The channels. Text is SMS or WhatsApp where the vendor does not say.
+// The channels. ChannelText is SMS or WhatsApp where the vendor does not say which.
 const (
-	Phone    Channel = "phone"
-	SMS      Channel = "sms"
-	WhatsApp Channel = "whatsapp"
-	Text     Channel = "text"
-	Mail     Channel = "email"
-	Chat     Channel = "chat"
-	Web      Channel = "web"
-	Social   Channel = "social"
-	Other    Channel = "other"
+	ChannelPhone    Channel = "phone"
+	ChannelSMS      Channel = "sms"
+	ChannelWhatsApp Channel = "whatsapp"
+	ChannelText     Channel = "text"
+	ChannelEmail    Channel = "email"
+	ChannelChat     Channel = "chat"
+	ChannelWeb      Channel = "web"
+	ChannelSocial   Channel = "social"
+	ChannelOther    Channel = "other"
 )
 
 // Direction is seen from the vendor's customer: inbound comes from the contact.

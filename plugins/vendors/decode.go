@@ -100,11 +100,11 @@ func (id *Identity) parts() []payload.Value {
 
 // Natural is an identity whose parts name the occurrence. If one of them is
 // absent, the content of the payload takes their place.
-func Natural(parts ...payload.Value) Identity { return identity(event.Natural, parts) }
+func Natural(parts ...payload.Value) Identity { return identity(event.IDNatural, parts) }
 
 // Content is an identity whose parts are what is known of the occurrence, absent
 // ones too. Without any the whole payload is.
-func Content(parts ...payload.Value) Identity { return identity(event.Content, parts) }
+func Content(parts ...payload.Value) Identity { return identity(event.IDContent, parts) }
 
 // Undecodable is a delivery that cannot become events.
 type Undecodable struct {
@@ -229,7 +229,7 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 // unlikeDeclared reports whether a route has declared a native event and the payload has
 // none of the keys that its conversion, which has run, binds. A key whose value is null
 // or of a wrong type is one: vendors send such.
-func (c *completion) unlikeDeclared() bool { return c.basis == event.Declared && !c.in.known }
+func (c *completion) unlikeDeclared() bool { return c.basis == event.BasisDeclared && !c.in.known }
 
 // unrecognized converts a payload that is not what the route declares.
 func (c *completion) unrecognized() Draft {
@@ -245,15 +245,15 @@ func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, con
 	declared := Clean(d.Event, maxVendorEvent)
 	if v.Named != nil {
 		if in.Event = Clean(v.Named(in.Payload), maxVendorEvent); in.Event != "" {
-			return event.Payload, declared != "" && declared != in.Event
+			return event.BasisPayload, declared != "" && declared != in.Event
 		}
 	}
 	if in.Event = declared; in.Event != "" {
-		return event.Declared, false
+		return event.BasisDeclared, false
 	}
 	if v.Shape != nil {
 		if in.Event = v.Shape(in.Payload); in.Event != "" {
-			return event.Shape, false
+			return event.BasisShape, false
 		}
 	}
 	return "", false
@@ -351,10 +351,10 @@ func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, ev
 			absent++
 		}
 	}
-	if basis != event.Natural || absent > 0 {
-		basis = event.Content
+	if basis != event.IDNatural || absent > 0 {
+		basis = event.IDContent
 	}
-	if absent == len(parts) || absent > 0 && id.basis == event.Natural {
+	if absent == len(parts) || absent > 0 && id.basis == event.IDNatural {
 		parts = []payload.Value{c.own(raw)}
 	}
 

@@ -292,7 +292,7 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&c.record, c.CustomerPhoneNumber),
 		Read:    r,
 		Data: event.Data{
-			Channel:     event.Phone,
+			Channel:     event.ChannelPhone,
 			Direction:   r.Direction("direction", c.Direction),
 			Contact:     contact(&c.record, r, c.CustomerPhoneNumber),
 			Account:     account(&c.record, r),
@@ -374,7 +374,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 		Time:    sentAt,
 		Read:    r,
 		Data: event.Data{
-			Channel: event.SMS,
+			Channel: event.ChannelSMS,
 			Agent:   convertAgent(r, t.Agent),
 			Account: account(&t.record, r),
 			Message: event.Message{
@@ -400,7 +400,7 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&f.record, f.CustomerPhoneNumber),
 		Read:    r,
 		Data: event.Data{
-			Channel: event.Web,
+			Channel: event.ChannelWeb,
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
 			Account: account(&f.record, r),
 			Form: &event.Form{
@@ -425,7 +425,7 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&v.record, payload.Value{}),
 		Read:    r,
 		Data: event.Data{
-			Channel: event.Phone,
+			Channel: event.ChannelPhone,
 			Call: &event.Call{
 				ID:        callID,
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),

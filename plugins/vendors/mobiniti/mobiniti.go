@@ -106,7 +106,7 @@ func received(in *vendors.Input) vendors.Draft {
 		Person:  personOf(&converted),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Inbound,
 			Contact:   converted,
 			Message: event.Message{
@@ -130,7 +130,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Contact: converted,
 			Subscription: &event.Subscription{
-				Channel:    string(event.SMS),
+				Channel:    string(event.ChannelSMS),
 				Scope:      r.Text("subscription.scope", c.To),
 				Subscribed: event.False,
 			},

@@ -93,7 +93,7 @@ func convertMessage(in *vendors.Input, element payload.Value, of *listings) vend
 		Person:  phone,
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
 			Contact:   event.Contact{Phone: phone},
 			Message: event.Message{
@@ -120,7 +120,7 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 		Person: phone,
 		Read:   r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
 			Contact:   event.Contact{Phone: phone},
 			Message: event.Message{

@@ -135,7 +135,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Phone,
+			Channel:   event.ChannelPhone,
 			Direction: event.Outbound, // calls are placed by the user
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
@@ -171,7 +171,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Text, // SMS and WhatsApp cannot be told apart
+			Channel:   event.ChannelText, // SMS and WhatsApp cannot be told apart
 			Direction: direction,
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
@@ -198,7 +198,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Mail,
+			Channel:   event.ChannelEmail,
 			Direction: event.Outbound,
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),

@@ -91,7 +91,7 @@ type channel struct {
 func newMessage(in *vendors.Input) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	m := vendors.Object[message](r, "message", w.Message)
-	s := vendors.Object[sender](r, "message.sender", m.Sender)
+	s := vendors.Object[sender](r, "direction", m.Sender)
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)
 	lastMessageAt := r.Time("conversation.last_message_at", c.LastMessageAt)
 	draft := vendors.Draft{
@@ -195,15 +195,15 @@ func medium(r *vendors.Reader, v payload.Value) event.Channel {
 	case "":
 		return ""
 	case "WHATSAPP":
-		return event.WhatsApp
+		return event.ChannelWhatsApp
 	case "SMS":
-		return event.SMS
+		return event.ChannelSMS
 	case "EMAIL":
-		return event.Mail
+		return event.ChannelEmail
 	case "LIVECHAT":
-		return event.Chat
+		return event.ChannelChat
 	case "INSTAGRAM", "FACEBOOK", "TWITTER":
-		return event.Social
+		return event.ChannelSocial
 	}
-	return event.Other
+	return event.ChannelOther
 }

@@ -89,7 +89,7 @@ func email(eventType string, direction event.Direction) func(*vendors.Input) ven
 		draft, _ := convert(in)
 		if draft.Data.Agent.Email != "" {
 			draft.Type = eventType
-			draft.Data.Channel = event.Mail
+			draft.Data.Channel = event.ChannelEmail
 			draft.Data.Direction = direction
 		}
 		return draft
