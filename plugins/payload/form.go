@@ -8,17 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFormParts is how many names and values a form may have, the names within names
-// counted too: each takes a hundred bytes while the form is lifted, and no form that a
-// person fills in has a hundredth of them.
+// MaxFormParts is how many names and values a form may have; in a[b]=c there are two
+// names and a value. Each takes some hundred bytes while the form is read. A form that a
+// person fills in has a few hundred of them.
 const MaxFormParts = 20_000
 
-// ParseForm lifts an application/x-www-form-urlencoded body to a JSON object of
-// strings, in the order sent: a repeated name is an array, a[b]=c nests, a[]=c is
-// an array. A name that holds both values and nested names (a=1&a[b]=2) is an
-// array of its values and then the object, so that nothing is lost. It refuses what is
-// no form, invalid UTF-8, nesting deeper than [MaxDepth], and a form of more than
-// [MaxFormParts] names and values.
+// ParseForm reads an application/x-www-form-urlencoded body as a JSON object of strings,
+// its members in the order sent. The value of a repeated name is an array, that of a[]=c
+// an array too, that of a[b]=c an object. A name that has both values and names within
+// (a=1&a[b]=2) gives an array of the values with the object behind them, so that nothing
+// is lost. ParseForm refuses a broken percent encoding, invalid UTF-8, a body without a
+// field, names that are nested deeper than [MaxDepth], and more than [MaxFormParts] names
+// and values.
 func ParseForm(body string) (Value, error) {
 	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 	var root field
@@ -54,8 +55,8 @@ func ParseForm(body string) (Value, error) {
 	return Parse(string(root.append(nil)))
 }
 
-// namePath splits a[b][c] into a, b and c, and a[] into a and "". A name whose
-// brackets do not add up to that is one part.
+// namePath splits a[b][c] into a, b and c, and a[] into a and "". A name with any other
+// use of brackets is not split.
 func namePath(name string) []string {
 	first, rest, nested := strings.Cut(name, "[")
 	if !nested || first == "" || !strings.HasSuffix(rest, "]") {
@@ -70,16 +71,17 @@ func namePath(name string) []string {
 	return path
 }
 
-// field is what a form holds under one name.
+// field is what a form has under one name.
 type field struct {
 	name   string
-	array  bool // its name ends in []
+	array  bool // the name was sent with [] behind it
 	values []string
 	fields []*field
 	index  map[string]*field
 }
 
-// add adds a value under a path of names, and returns how many parts the form has more.
+// add adds a value under a path of names, and returns how many names and values it has
+// added.
 func (f *field) add(path []string, value string) (added int) {
 	for i, name := range path {
 		if i > 0 && i == len(path)-1 && name == "" {
