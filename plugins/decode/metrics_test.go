@@ -29,13 +29,13 @@ func init() {
 
 func (r *recorder) NewCounterCtor(name string, keys ...string) service.MetricsExporterCounterCtor {
 	return func(values ...string) service.MetricsExporterCounter {
-		full := name
+		words := []string{name}
 		for i, key := range keys {
 			if key != "label" && key != "path" { // the engine's own
-				full += " " + key + "=" + values[i]
+				words = append(words, key+"="+values[i])
 			}
 		}
-		return &count{r, full}
+		return &count{r, strings.Join(words, " ")}
 	}
 }
 

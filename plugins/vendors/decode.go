@@ -188,10 +188,9 @@ func isForm(d *delivery.Delivery) bool {
 }
 
 // Decode turns a delivery into events: at least one and at most maxEvents. The document is
-// the payload of the delivery. Decode calls emit for each event in turn; what an event
-// holds may be used until emit returns, but its strings for good. The same delivery always
-// gives the same events. An error is of type *Undecodable, or it is an error of emit, which
-// ends the decoding.
+// the payload of the delivery. Decode calls emit for each event in turn. The same delivery
+// always gives the same events. An error is of type *Undecodable, or it is an error of
+// emit, which ends the decoding.
 func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {

@@ -54,14 +54,14 @@ type webhook struct {
 	Subscription payload.Value `json:"subscription"`
 	Campaign     payload.Value `json:"campaign"`
 	Target       payload.Value `json:"target"`
-	User         payload.Value `json:"user"` // null but in peer-to-peer campaigns
+	User         payload.Value `json:"user"` // null except in peer-to-peer campaigns
 }
 
 type call struct {
 	ID        payload.Value `json:"id"`
 	BeganAt   payload.Value `json:"began_at"`
 	Duration  payload.Value `json:"duration"` // seconds
-	Outcome   payload.Value `json:"outcome"`  // open; answer is documented
+	Outcome   payload.Value `json:"outcome"`  // any word; only answer is documented
 	Responses payload.Value `json:"responses"`
 }
 
@@ -89,7 +89,7 @@ type email struct {
 
 type subscription struct {
 	ID           payload.Value `json:"id"`
-	Kind         payload.Value `json:"kind"` // phone, email, sms, whatsapp
+	Kind         payload.Value `json:"kind"` // phone, email, sms or whatsapp
 	Topic        payload.Value `json:"topic"`
 	Subscribed   payload.Value `json:"subscribed"`
 	Organisation payload.Value `json:"organisation"`
@@ -115,7 +115,7 @@ type identified struct {
 	Name payload.Value `json:"name"`
 }
 
-// choice is a question or answer.
+// choice is a question or an answer.
 type choice struct {
 	ID   payload.Value `json:"id"`
 	Text payload.Value `json:"text"`
@@ -136,7 +136,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelPhone,
-			Direction: event.Outbound, // calls are placed by the user
+			Direction: event.Outbound, // the user places the calls
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
@@ -171,7 +171,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.ChannelText, // SMS and WhatsApp cannot be told apart
+			Channel:   event.ChannelText, // no key tells SMS from WhatsApp
 			Direction: direction,
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
@@ -192,7 +192,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 	sentAt := r.Time("email.sent_at", e.SentAt)
 	return vendors.Draft{
 		Type:    event.EmailSent,
-		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail goes to many targets
+		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail is sent to many targets
 		Subject: vendors.Subject{Kind: "email", ID: r.Text("email.id", e.ID)},
 		Time:    sentAt,
 		Person:  personOf(in),
@@ -213,8 +213,9 @@ func emailSent(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// unsubscribed converts an unsubscribe only if the payload says that it is one.
-// Two equal ones can both be true: nothing tells when they happened.
+// unsubscribed converts a change of a subscription. It is a contact.unsubscribed only if
+// the payload says that the contact is not subscribed. Two equal payloads may be two true
+// unsubscribes, because no key says when they happened: so the id is one of content.
 func unsubscribed(in *vendors.Input) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
@@ -241,7 +242,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// other converts what no rule fits.
+// other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),
