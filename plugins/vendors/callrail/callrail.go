@@ -85,7 +85,7 @@ func only[T any, P native[T]](declared family, convert func(*T, *vendors.Reader)
 	return func(in *vendors.Input) vendors.Draft {
 		structure := structures.Get().(*T)
 		defer func() {
-			*structure = *new(T) // else the pool would keep the document
+			*structure = *new(T) // the next payload finds an empty structure
 			structures.Put(structure)
 		}()
 		vendors.BindTo(in, structure)
