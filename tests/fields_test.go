@@ -15,8 +15,8 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// TestEveryNativeFieldHasSample finds fields of native structures that no sample
-// has: a name that is written wrong is read from nowhere, and all else passes.
+// TestEveryNativeFieldHasSample finds fields of native structures that no sample has. A name
+// with a spelling mistake would never be read, and no other test would notice.
 func TestEveryNativeFieldHasSample(t *testing.T) {
 	tag := regexp.MustCompile("`json:\"([^\"]+)\"`")
 	for _, v := range vendors.All() {
@@ -39,12 +39,12 @@ func TestEveryNativeFieldHasSample(t *testing.T) {
 	}
 }
 
-// fieldsWithoutSample are there for vendors to come.
+// fieldsWithoutSample has the fields that are there for vendors to come.
 var fieldsWithoutSample = map[string]string{
 	"contact.location.postal_code": "no vendor sends it",
 }
 
-// TestEveryFieldHasSample finds fields of the event that no sample fills.
+// TestEveryFieldHasSample finds fields of events that no sample fills.
 func TestEveryFieldHasSample(t *testing.T) {
 	filled := map[string]bool{}
 	for _, s := range allSamples(t) {

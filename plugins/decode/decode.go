@@ -95,7 +95,7 @@ func spec() *service.ConfigSpec {
 }
 
 const behaviour = `
-One message in, its events out, at least one for any JSON object. An event's bytes are CloudEvents JSON; its metadata is set anew: ` + "`event_id`, `event_type`, `event_key`, `event_vendor`, `event_schema`, `event_date` and `content-type`" + `.
+One message in, its events out, at least one for any JSON object. A payload that has none of the keys of the declared native event becomes ` + "`<vendor>.unrecognized`" + `, with the issue ` + "`contradiction`" + `. The bytes of an event are CloudEvents JSON; its metadata is set anew: ` + "`event_id`, `event_type`, `event_key`, `event_vendor`, `event_schema`, `event_date` and `content-type`" + `.
 
 A message that cannot be decoded flows on unchanged and flagged as failed, with the metadata ` + "`decode_reason`" + ` (` + "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`" + `) and ` + "`decode_detail`" + `, a sentence. Route it by cause, with a ` + "`switch`" + ` whose first case checks ` + "`errored()`" + `. Keys that hold the vendor's secrets are removed from whatever can be parsed, also where it cannot become events.
 
