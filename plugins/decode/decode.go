@@ -376,14 +376,8 @@ func (j *job) add(e event.Event) error {
 	if len(j.text) > j.maxEventBytes {
 		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
-	text := j.text
-	if cap(text) > maxPooledText {
-		j.text = nil // the event takes the buffer over, instead of a copy as large
-	} else {
-		text = bytes.Clone(text)
-	}
 	schema := e.Schema()
-	j.encoded = append(j.encoded, encoded{text, e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
+	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
 	j.schemas.add(schema)
 	for _, issue := range e.Data.Issues {
 		j.issues.add(issue.Reason)

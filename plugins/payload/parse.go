@@ -183,14 +183,12 @@ func (p *parser) add() *node {
 	return &p.nodes[n]
 }
 
-// atMost returns how many values the text has at most. A value is the first one of the
-// document, of an array or of an object, or it stands behind a comma; and a value takes
-// two bytes, itself and a separator or bracket, but for the arrays and objects that
-// broken text leaves open. Nodes that are grown once, to this bound, leave no smaller
-// copies for the garbage collector, which would be four times as large together.
+// atMost returns how many values the text has at most: a value is the first one of the
+// document, of an array or of an object, or it stands behind a comma. Nodes that are grown
+// once, to this bound, leave no smaller copies for the garbage collector, which would be
+// four times as large together.
 func (p *parser) atMost() int {
-	begin := strings.Count(p.text, ",") + strings.Count(p.text, "[") + strings.Count(p.text, "{")
-	return min(begin, len(p.text)/2+MaxDepth) + 1
+	return 1 + strings.Count(p.text, ",") + strings.Count(p.text, "[") + strings.Count(p.text, "{")
 }
 
 // open makes the node of an array or object whose opening bracket is at a place, and

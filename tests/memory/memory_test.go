@@ -60,6 +60,7 @@ func shapes(t *testing.T) []shape {
 		{"zeros in an object", "/callrail/post_call", json, filled(`{"resource_id":[`, `0`, `,`, `]}`)},
 		{"zeros that are tags", "/callrail/post_call", json, filled(`{"tags":[`, `0`, `,`, `]}`)},
 		{"zeros beside secrets", "/oneroute/newMessage", json, filled(`{"message":{},"a":[`, `0`, `,`, `]}`)},
+		{"zeros beside commas", "/callrail/post_call", json, filled(`{"tags":[`+strings.Repeat("0,", body/20)+`0],"note":"`, ",", "", `"}`)},
 		{"empty keys", "/callrail/post_call", json, filled(`{`, `"":0`, `,`, `}`)},
 		{"empty keys of an open map", "/callrail/form_submission", json, filled(`{"form_data":{`, `"":0`, `,`, `}}`)},
 		{"escaped keys", "/callrail/call_modified", json, filled(`{"id":0,`, `"\n":0`, `,`, `}`)},
