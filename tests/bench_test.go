@@ -14,10 +14,10 @@ import (
 	"github.com/hookswitch/hookswitch/tests/samples"
 )
 
-// comparison is one body, and two processors of the engine that make the same
-// events of it: our decoder, and the Bloblang that a user would write today.
-// The Bloblang serves the native event of this body alone and notes no issues,
-// so it has less to do than the decoder.
+// comparison has a body, and two processors of the engine that make the same events from
+// the body: our decoder, and the Bloblang that a user would write today. The Bloblang knows
+// only the native event of this body and notes no issues, so it has less to do than the
+// decoder.
 type comparison struct {
 	name     string
 	body     func(testing.TB) []byte
@@ -74,7 +74,7 @@ var comparisons = []comparison{
 	},
 }
 
-// sampleBody is a sample as it is on the wire: senders do not indent.
+// sampleBody returns a sample as it is on the wire: senders do not indent their JSON.
 func sampleBody(path string) func(testing.TB) []byte {
 	return func(t testing.TB) []byte {
 		t.Helper()
@@ -84,8 +84,8 @@ func sampleBody(path string) func(testing.TB) []byte {
 	}
 }
 
-// mappings is the configuration of a mapping, or of one that gives an array and
-// one for each element of it.
+// mappings returns the configuration of a mapping, or of a mapping that gives an array and
+// another one for each element of the array.
 func mappings(split string, each ...string) string {
 	mapping := func(name string) string { return fmt.Sprintf(`mapping: 'from "./bloblang/%s.blobl"'`, name) }
 	if len(each) == 0 {

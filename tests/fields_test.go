@@ -15,8 +15,8 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// TestEveryNativeFieldHasSample finds fields of native structures that no sample
-// has: a name that is written wrong is read from nowhere, and all else passes.
+// TestEveryNativeFieldHasSample finds fields of native structures that no sample has. A name
+// with a spelling mistake would never be read, and no other test would notice.
 func TestEveryNativeFieldHasSample(t *testing.T) {
 	tag := regexp.MustCompile("`json:\"([^\"]+)\"`")
 	for _, v := range vendors.All() {
@@ -39,12 +39,12 @@ func TestEveryNativeFieldHasSample(t *testing.T) {
 	}
 }
 
-// fieldsWithoutSample are there for vendors to come.
+// fieldsWithoutSample has the fields that are there for vendors to come.
 var fieldsWithoutSample = map[string]string{
 	"contact.location.postal_code": "no vendor sends it",
 }
 
-// TestEveryFieldHasSample finds fields of the event that no sample fills.
+// TestEveryFieldHasSample finds fields of events that no sample fills.
 func TestEveryFieldHasSample(t *testing.T) {
 	filled := map[string]bool{}
 	for _, s := range allSamples(t) {
@@ -64,6 +64,39 @@ func TestEveryFieldHasSample(t *testing.T) {
 	}
 	for name := range fieldsWithoutSample {
 		require.True(t, known[name], "%s is no field", name)
+	}
+}
+
+// dictionary has every path that an issue may name: the attributes of the envelope, and
+// what data holds, as in call, call.tags and call.duration_seconds.
+var dictionary = func() map[string]bool {
+	paths := map[string]bool{}
+	for i := range reflect.TypeFor[event.Event]().NumField() {
+		paths[jsonName("", reflect.TypeFor[event.Event]().Field(i))] = true
+	}
+	for _, path := range names("", reflect.TypeFor[event.Data]()) {
+		for path != "" {
+			paths[path] = true
+			path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+		}
+	}
+	for _, path := range []string{"data", "issues", "issues.field", "issues.reason", "raw"} {
+		delete(paths, path) // nothing is read into these
+	}
+	return paths
+}()
+
+var reasons = []event.Reason{event.NotATime, event.NotAPhone, event.NotANumber, event.NotABoolean, event.WrongType, event.Contradiction}
+
+// requireIssues expects every issue to name a field of the event, and a reason that the
+// vocabulary has.
+func requireIssues(t testing.TB, e *event.Event) {
+	t.Helper()
+	for _, issue := range e.Data.Issues {
+		if !dictionary[issue.Field] {
+			require.Fail(t, "no path of the dictionary", "%s: %s", e.Vendor, issue.Field)
+		}
+		require.Contains(t, reasons, issue.Reason)
 	}
 }
 

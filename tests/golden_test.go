@@ -23,7 +23,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// golden is the ending of what a sample has to give, beside the sample.
+// golden is the ending of the file, beside a sample, that has what the sample has to give.
 const golden = ".golden"
 
 var update = flag.Bool("update", false, "write the goldens")
@@ -80,7 +80,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldensHaveSamples finds goldens that nothing is compared with.
+// TestGoldensHaveSamples finds goldens without a sample.
 func TestGoldensHaveSamples(t *testing.T) {
 	goldens, err := filepath.Glob(filepath.Join("..", "plugins", "vendors", "*", "testdata", "*", "*"+golden))
 	require.NoError(t, err)
@@ -89,8 +89,8 @@ func TestGoldensHaveSamples(t *testing.T) {
 	}
 }
 
-// TestEveryNativeEventHasSample holds the vendors' tables to the samples: every
-// native event is there, and every type that it may give.
+// TestEveryNativeEventHasSample expects a sample for every native event of a vendor and for
+// every type that the native event may give, and no other types.
 func TestEveryNativeEventHasSample(t *testing.T) {
 	for _, v := range vendors.All() {
 		given := map[string]map[string]bool{}
@@ -116,20 +116,20 @@ func TestEveryNativeEventHasSample(t *testing.T) {
 	}
 }
 
-// TestSampleEvents holds every event of every sample to what is promised of
-// events.
+// TestSampleEvents expects every event of every sample to keep the promises.
 func TestSampleEvents(t *testing.T) {
 	raws := map[string]string{} // by source and id
 	for _, s := range allSamples(t) {
 		t.Run(s.name(), func(t *testing.T) {
 			events, err := decode(s.vendor, &s.delivery)
 			if err != nil {
-				return // what it says stands in the golden
+				return // the golden has the error
 			}
 			requireBounded(t, s.vendor, &s.delivery, events)
 			for _, e := range events {
 				require.Equal(t, redecodable(e), redecodable(again(t, s.vendor, e)), "raw does not decode to the same event")
 				requireCloudEvent(t, e)
+				requireIssues(t, e)
 
 				// The same members in another order are the same occurrence.
 				reordered := *e
@@ -161,8 +161,9 @@ func requireCloudEvent(t testing.TB, e *event.Event) {
 	require.Equal(t, e.Time == "", c.Time().IsZero())
 }
 
-// reverse returns the text of a value with the members of every object in reverse
-// order, but for objects with several members of one name, whose order counts.
+// reverse returns the text of a value in which the members of every object stand in reverse
+// order. It leaves objects with several members of one name as they are, because the order
+// of these members counts.
 func reverse(v payload.Value) string {
 	var parts []string
 	names := map[string]bool{}
@@ -193,8 +194,8 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// render writes what came out of a processor: for each message the metadata, the
-// error if it is flagged, and the event, or the body where it is none.
+// render writes the messages that a processor has returned: for each message its metadata,
+// then the event, or the error if the message is flagged.
 func render(t testing.TB, batch service.MessageBatch) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -224,7 +225,7 @@ func render(t testing.TB, batch service.MessageBatch) string {
 	return out.String()
 }
 
-// summary stands for the goldens that nobody would read.
+// summary writes what stands in a golden that would be too long to read.
 func summary(t testing.TB, batch service.MessageBatch, text string) string {
 	t.Helper()
 	counts := map[string]int{}

@@ -15,8 +15,9 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// TestRandomReports gives Mobiniti's delivery reports in which much is joined with
-// much, and as long a text in each as it is sliced with.
+// TestRandomReports decodes delivery reports of Mobiniti in which many messages and statuses
+// have the same numbers. In each report stands a text of the greatest length with which the
+// report is still sliced.
 func TestRandomReports(t *testing.T) {
 	mobiniti, _ := vendors.Get("mobiniti")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -44,29 +45,29 @@ func TestRandomReports(t *testing.T) {
 	require.Greater(t, atBound, 25, "of 100 reports")
 }
 
-// randomReport makes a report of few numbers, in several spellings, under few codes.
+// randomReport makes reports of few numbers, in several spellings, under few codes.
 type randomReport struct {
 	*rand.Rand
-	sound bool   // all of it can be joined
-	long  string // stands in it somewhere
+	sound bool   // whether all messages and statuses can be joined
+	long  string // a text that stands somewhere in the report
 }
 
 func (r *randomReport) report() any {
 	report := map[string]any{"total_messages": 7, "statuses": r.some(40, r.status), "messages": r.some(30, r.message), "batch_id": "b-7"}
-	report[r.of("total_messages", "batch_id").(string)] = &r.long
+	report[r.oneOf("total_messages", "batch_id").(string)] = &r.long
 	return report
 }
 
 func (r *randomReport) status() any {
 	status := map[string]any{
-		"code":       r.of("100", 100, "200", "300", nil, "", []any{}, map[string]any{"a": 1}, strconv.Itoa(r.IntN(40)), strconv.Itoa(r.IntN(40))),
+		"code":       r.oneOf("100", 100, "200", "300", nil, "", []any{}, map[string]any{"a": 1}, strconv.Itoa(r.IntN(40)), strconv.Itoa(r.IntN(40))),
 		"status":     "Not delivered.",
 		"recipients": r.some(6, r.number),
-		"success":    r.of(true, false, "true", "x", nil),
-		"bounce":     r.of(true, false, "false", 7, nil),
+		"success":    r.oneOf(true, false, "true", "x", nil),
+		"bounce":     r.oneOf(true, false, "false", 7, nil),
 	}
 	if r.odd() {
-		status[r.of("code", "status", "total_messages").(string)] = &r.long
+		status[r.oneOf("code", "status", "total_messages").(string)] = &r.long
 	}
 	for _, name := range []string{"code", "success", "bounce"} {
 		if r.odd() {
@@ -77,27 +78,27 @@ func (r *randomReport) status() any {
 }
 
 func (r *randomReport) message() any {
-	return r.mostly(map[string]any{"id": r.of(1, "m-2", nil), "phone_number": r.number(), "message": "Sale ends today"})
+	return r.mostly(map[string]any{"id": r.oneOf(1, "m-2", nil), "phone_number": r.number(), "message": "Sale ends today"})
 }
 
 func (r *randomReport) number() any {
 	if r.odd() {
-		return r.of("", nil, []any{}, true)
+		return r.oneOf("", nil, []any{}, true)
 	}
-	return r.of("2125550143", "12125550143", 12125550143, "(212) 555-0143", "+12125550144", "64600", "nobody")
+	return r.oneOf("2125550143", "12125550143", 12125550143, "(212) 555-0143", "+12125550144", "64600", "nobody")
 }
 
-// mostly returns v, or what stands in its place at times.
+// mostly returns v, and at times another value instead.
 func (r *randomReport) mostly(v any) any {
 	if r.odd() {
-		return r.of(nil, "", "x", 7, []any{}, map[string]any{}, []any{map[string]any{"phone_number": 7}})
+		return r.oneOf(nil, "", "x", 7, []any{}, map[string]any{}, []any{map[string]any{"phone_number": 7}})
 	}
 	return v
 }
 
 func (r *randomReport) odd() bool { return !r.sound && r.IntN(12) == 0 }
 
-func (r *randomReport) of(values ...any) any { return values[r.IntN(len(values))] }
+func (r *randomReport) oneOf(values ...any) any { return values[r.IntN(len(values))] }
 
 func (r *randomReport) some(most int, element func() any) any {
 	elements := make([]any, 1+r.IntN(most))
@@ -107,7 +108,7 @@ func (r *randomReport) some(most int, element func() any) any {
 	return elements
 }
 
-// A report of too many events is refused before one of them is made.
+// A report of too many events is refused before an event is made.
 func TestReportOfTooManyEvents(t *testing.T) {
 	mobiniti, _ := vendors.Get("mobiniti")
 	for name, body := range map[string]string{

@@ -1,6 +1,6 @@
-// Package tests holds every vendor of the registry to the promises of the
-// project, with the samples in the vendors' testdata: a vendor and a sample are
-// found by being there.
+// Package tests holds every vendor of the registry to the promises of the project, with the
+// samples in the vendors' testdata. It needs no list of vendors and samples: it tests all
+// that there are.
 package tests
 
 import (
@@ -22,7 +22,7 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins"
 )
 
-// sample is a recorded body of a vendor, as its route hands it over.
+// sample is a recorded body of a vendor, as the delivery that a route makes from the body.
 type sample struct {
 	path     string
 	vendor   *vendors.Vendor
@@ -59,7 +59,7 @@ func allSamples(t testing.TB) (all []sample) {
 	return all
 }
 
-// decode is the decoder alone, without the engine.
+// decode decodes a delivery without the engine.
 func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err error) {
 	document, err := v.Payload(d)
 	if err != nil {
@@ -72,7 +72,8 @@ func decode(v *vendors.Vendor, d *delivery.Delivery) (events []*event.Event, err
 	return events, err
 }
 
-// again decodes an event's raw in the context that the event records.
+// again decodes the raw of an event, with the account and the native event that the event
+// names.
 func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
 	t.Helper()
 	_, account, _ := strings.Cut(strings.TrimPrefix(e.Source, "/"), "/")
@@ -82,14 +83,13 @@ func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
 	return events[0]
 }
 
-// redecodable is the JSON of an event without what decoding it again cannot give:
-// what the door stamped, how the native event was known, and that a route
-// declared another native event than the payload names, which only the delivery
-// knows.
+// redecodable returns the JSON of an event without the parts that its raw cannot give again,
+// because only the delivery has them: the stamps of the door, how the native event was
+// known, and the issue that a route declared another native event than the payload names.
 func redecodable(e *event.Event) string {
 	c := *e
 	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
-	if e.EventBasis == event.Payload {
+	if e.EventBasis == event.BasisPayload {
 		c.Data.Issues = nil
 		for _, issue := range e.Data.Issues {
 			if issue != (event.Issue{Field: "vendorevent", Reason: event.Contradiction}) {
@@ -100,7 +100,7 @@ func redecodable(e *event.Event) string {
 	return string(c.AppendJSON(nil))
 }
 
-// unmarshal keeps the text of numbers.
+// unmarshal unmarshals JSON and keeps the text of numbers.
 func unmarshal(t testing.TB, text []byte) any {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))

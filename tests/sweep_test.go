@@ -17,20 +17,21 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// swept are what every node of every sample becomes in turn, beside missing.
+// swept has the values that replace every node of every sample in turn. In one more turn
+// the node is removed.
 var swept = map[string]any{
 	"null": nil, "empty string": "", "zero": json.Number("0"), "false": false, "true": true, "text": "x",
 	"huge number": json.Number("99999999999999999999999999"), "huge exponent": json.Number("1e999"),
 	"empty array": []any{}, "empty object": map[string]any{}, "array": []any{nil, "x", []any{}}, "object": map[string]any{"x": nil},
 }
 
-// TestSweep makes every node of every sample another value in turn. Whatever a
-// vendor sends, nothing panics, a JSON object gives at least one event, nothing
-// of it is lost, and every event decodes again from its raw.
+// TestSweep replaces every node of every sample by other values in turn. Whatever a vendor
+// sends, nothing panics, a JSON object gives at least one event, nothing of the object is
+// lost, and the raw of every event decodes to the same event.
 func TestSweep(t *testing.T) {
 	for _, s := range allSamples(t) {
 		if s.packed() {
-			continue // its nodes are those of smaller samples, thousands of times
+			continue // it has the nodes of smaller samples, thousands of times
 		}
 		document, err := s.vendor.Payload(&s.delivery)
 		if err != nil || strings.Count(document.Text(), ":") > 1000 {
@@ -42,7 +43,7 @@ func TestSweep(t *testing.T) {
 			sweep(t, s, document.Text())
 			for _, path := range paths(nil, parse(t, text).Data()) {
 				if len(path) > payload.MaxDepth-2 {
-					continue // some would be nested too deep
+					continue // some values would be nested too deep
 				}
 				for _, value := range swept {
 					c := parse(t, text)
@@ -67,7 +68,7 @@ func parse(t testing.TB, text []byte) *gabs.Container {
 	return c
 }
 
-// paths returns where every node below a value stands.
+// paths returns the paths of all nodes below a value.
 func paths(prefix []string, v any) (all [][]string) {
 	below := func(name string, v any) {
 		path := append(prefix[:len(prefix):len(prefix)], name)
@@ -92,7 +93,7 @@ func sweep[T string | []byte](t testing.TB, s sample, body T) {
 	requireEvents(t, s.vendor, &d)
 }
 
-// requireEvents holds what a body that is a JSON object gives to the promises.
+// requireEvents expects the events of a body that is a JSON object to keep the promises.
 func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 	t.Helper()
 	events, err := decode(v, d)
@@ -104,6 +105,7 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 		if got, want := redecodable(again(t, v, e)), redecodable(e); got != want {
 			require.Equal(t, want, got, "raw does not decode to the same event")
 		}
+		requireIssues(t, e)
 		require.Regexp(t, `^[0-9a-f]{32}$`, e.ID)
 		require.True(t, strings.HasPrefix(e.PartitionKey, v.Name+"/"))
 		require.True(t, json.Valid(e.AppendJSON(nil)), "%s", e.AppendJSON(nil))
@@ -116,7 +118,8 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 	}
 }
 
-// requireNothingLost finds everything that was sent in a raw, but for secrets.
+// requireNothingLost expects everything that was sent, except secrets, to stand in the raw
+// of an event.
 func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
 	t.Helper()
 	document, err := v.Payload(d)
@@ -137,8 +140,8 @@ func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, e
 	}
 }
 
-// requireBounded holds what the events repeat of a payload to its bound: 8 times the
-// payload and 2 KiB an event.
+// requireBounded expects the raws of a payload's events to have together at most 8 times
+// the bytes of the payload, and 2 KiB an event.
 func requireBounded(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
 	t.Helper()
 	document, err := v.Payload(d)
@@ -150,7 +153,7 @@ func requireBounded(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, event
 	require.LessOrEqual(t, size, 8*len(document.Text())+2048*len(events), "%.4096s", d.Body)
 }
 
-// leaves counts the names and scalars within a value. Null and "" say
+// leaves counts the names and scalars within a value. It leaves out null and "", which say
 // nothing.
 func leaves(v any) map[string]int {
 	counts := map[string]int{}

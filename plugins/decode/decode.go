@@ -1,5 +1,5 @@
-// Package decode is the processors that turn deliveries into events: one for each
-// vendor of the registry, and webhook_decode for streams of several.
+// Package decode has the processors that turn deliveries into events: one processor for
+// each vendor of the registry, and webhook_decode for streams of several vendors.
 package decode
 
 import (
@@ -8,10 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -30,7 +32,7 @@ const (
 	fieldMaxEventBytes = "max_event_bytes"
 )
 
-// The metadata of a message that cannot be decoded.
+// The metadata keys of a message that cannot be decoded.
 const (
 	metaReason = "decode_reason"
 	metaDetail = "decode_detail"
@@ -65,7 +67,8 @@ func vendorSpec(v *vendors.Vendor) *service.ConfigSpec {
 		Example("Behind a route", "Deliveries of one native event, dead letters and events apart.", fmt.Sprintf(example, v.Name+"_decode: { event: "+v.Events[0].Name+" }"))
 }
 
-// literal returns a lint rule: a field without an interpolation has to match.
+// literal returns a lint rule: the value of a field has to match the pattern unless it
+// has an interpolation.
 func literal(pattern, expected string) string {
 	return fmt.Sprintf(`root = if !this.string().contains("${") && !this.string().re_match(%q) { [ %q + this.string() ] }`, pattern, "expected "+expected+", got ")
 }
@@ -92,7 +95,7 @@ func spec() *service.ConfigSpec {
 }
 
 const behaviour = `
-One message in, its events out, at least one for any JSON object. An event's bytes are CloudEvents JSON; its metadata is set anew: ` + "`event_id`, `event_type`, `event_key`, `event_vendor`, `event_schema`, `event_date` and `content-type`" + `.
+One message in, its events out, at least one for any JSON object. A payload that has none of the keys of the declared native event becomes ` + "`<vendor>.unrecognized`" + `, with the issue ` + "`contradiction`" + `. The bytes of an event are CloudEvents JSON; its metadata is set anew: ` + "`event_id`, `event_type`, `event_key`, `event_vendor`, `event_schema`, `event_date` and `content-type`" + `.
 
 A message that cannot be decoded flows on unchanged and flagged as failed, with the metadata ` + "`decode_reason`" + ` (` + "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`" + `) and ` + "`decode_detail`" + `, a sentence. Route it by cause, with a ` + "`switch`" + ` whose first case checks ` + "`errored()`" + `. Keys that hold the vendor's secrets are removed from whatever can be parsed, also where it cannot become events.
 
@@ -152,8 +155,8 @@ func nativeEvents(v *vendors.Vendor) string {
 	return names
 }
 
-// processor decodes deliveries of one vendor, or of the vendor that each message
-// names if vendor is nil.
+// processor decodes the deliveries of one vendor. If vendor is nil, it decodes each
+// delivery as one of the vendor that the message names.
 type processor struct {
 	vendor *vendors.Vendor
 
@@ -168,9 +171,9 @@ type processor struct {
 func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Resources) (*processor, error) {
 	p := &processor{
 		vendor:      v,
-		events:      newCounter(mgr.Metrics().NewCounter("webhook_events", "vendor", "schema")),
-		issues:      newCounter(mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason")),
-		undecodable: newCounter(mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason")),
+		events:      newCounter(mgr.Metrics().NewCounter("webhook_events", "vendor", "schema").Incr),
+		issues:      newCounter(mgr.Metrics().NewCounter("webhook_issues", "vendor", "reason").Incr),
+		undecodable: newCounter(mgr.Metrics().NewCounter("webhook_undecodable", "vendor", "reason").Incr),
 	}
 	var err error
 	if v == nil {
@@ -210,10 +213,29 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	return p, nil
 }
 
+// Decoding allocates up to forty times the bytes of a body: the index of its values, the
+// texts of ids and events, the garbage on the way. So large bodies are decoded few at a
+// time, and those of the largest size that the shipped configs let in one at a time,
+// over all streams of the process. A small body never waits: as many of them as there
+// are threads allocate less than one large body does.
+const (
+	smallBody   = 64 << 10
+	largeBodies = 8 << 20 // bytes of large bodies that are decoded at a time
+)
+
+var admission = semaphore.NewWeighted(largeBodies)
+
 // Process implements service.Processor.
-func (p *processor) Process(_ context.Context, msg *service.Message) (service.MessageBatch, error) {
+func (p *processor) Process(ctx context.Context, msg *service.Message) (service.MessageBatch, error) {
 	if msg.GetError() != nil {
-		return service.MessageBatch{msg}, nil // an earlier processor failed, so this is no body to decode
+		return service.MessageBatch{msg}, nil // an earlier processor has failed, so the message holds no body
+	}
+	if body, _ := msg.AsBytes(); len(body) > smallBody {
+		weight := min(int64(len(body)), largeBodies)
+		if err := admission.Acquire(ctx, weight); err != nil {
+			return nil, err // the process stops: the engine drops what it is given once the context has ended
+		}
+		defer admission.Release(weight)
 	}
 	batch, vendor, err := p.decode(msg)
 	if err == nil {
@@ -232,12 +254,13 @@ func (p *processor) Process(_ context.Context, msg *service.Message) (service.Me
 // Close implements service.Processor.
 func (p *processor) Close(context.Context) error {
 	for _, c := range []*counter{p.events, p.issues, p.undecodable} {
-		c.tell()
+		c.flush()
 	}
 	return nil
 }
 
-// decode also returns the name of the vendor, "unknown" if it is none.
+// decode returns the messages of the events. It also returns the name of the vendor for
+// metrics: "unknown" if the vendor is not compiled in.
 func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, error) {
 	j := jobs.Get().(*job)
 	defer j.free()
@@ -267,66 +290,77 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	}
 	if err != nil {
 		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {
-			msg.SetBytes([]byte(document.Text())) // which is without them
+			msg.SetBytes([]byte(document.Text())) // this text is without these keys
 		}
 		return nil, v.Name, err
 	}
 	for _, s := range j.schemas {
-		p.events.add(s.n, [2]string{v.Name, s.of})
+		p.events.add(s.n, [2]string{v.Name, s.label})
 	}
 	for _, i := range j.issues {
-		p.issues.add(i.n, [2]string{v.Name, string(i.of)})
+		p.issues.add(i.n, [2]string{v.Name, string(i.label)})
 	}
 	return j.messages(), v.Name, nil
 }
 
-// job is the decoding of one message. Its memory serves one after another.
+// job is the decoding of one message. A pool keeps jobs, so that the memory of a job
+// serves many messages.
 type job struct {
 	msg           *service.Message
 	delivery      delivery.Delivery
 	maxEventBytes int
-	emit          func(event.Event) error
-	note          func(key string, value any) error
+	emit          func(event.Event) error           // the method add
+	noteKey       func(key string, value any) error // appends the key to keys
 
-	keys    []string // of the metadata that does not travel on
-	text    []byte   // of the event before
+	keys    []string // the metadata keys of the delivery's message, which do not travel on
+	text    []byte   // the buffer that events are written to
 	encoded []encoded
 	schemas tally[string]
 	issues  tally[event.Reason]
 
-	eventType, schema, vendor, date metadata // of the events before, which were mostly the same
+	eventType, schema, vendor, date boxed // metadata that is mostly the same from event to event
 }
 
-// metadata is a value of metadata. A string that is one is allocated anew, so one
-// that is set again and again is kept.
-type metadata struct{ value any }
+// boxed is a string as a value of metadata. Go allocates memory whenever a string becomes
+// an any, so a string that is mostly the same is kept as an any.
+type boxed struct{ value any }
 
-func (m *metadata) of(text string) any {
-	if m.value != text {
-		m.value = text
+// set returns text as an any.
+func (b *boxed) set(text string) any {
+	if b.value != text {
+		b.value = text
 	}
-	return m.value
+	return b.value
 }
 
-// encoded is what becomes a message of an event.
+// encoded is an event that is to become a message: its JSON, and the values of the
+// message's metadata.
 type encoded struct {
 	text                       []byte
 	id, eventType, schema, key string
 	vendor, recorded           string
 }
 
+// A job goes back to the pool unless it has held more events, or a longer text, than
+// this. Such deliveries are rare, and the pool would keep their memory for good.
+const (
+	maxPooledEvents = 1024
+	maxPooledText   = 64 << 10
+)
+
 var jobs = sync.Pool{New: func() any {
 	j := &job{}
 	j.emit = j.add
-	j.note = func(key string, _ any) error {
+	j.noteKey = func(key string, _ any) error {
 		j.keys = append(j.keys, key)
 		return nil
 	}
 	return j
 }}
 
+// free gives the job back to the pool.
 func (j *job) free() {
-	if cap(j.encoded) > 1024 || cap(j.text) > 1<<20 { // so many or large ones are rare, and would be kept
+	if cap(j.encoded) > maxPooledEvents || cap(j.text) > maxPooledText {
 		return
 	}
 	clear(j.encoded)
@@ -336,8 +370,9 @@ func (j *job) free() {
 	jobs.Put(j)
 }
 
+// add encodes an event. It refuses an event that is too large.
 func (j *job) add(e event.Event) error {
-	j.text = e.AppendJSON(j.text[:0])
+	j.text = e.AppendJSON(slices.Grow(j.text[:0], len(e.Data.Raw)+2<<10))
 	if len(j.text) > j.maxEventBytes {
 		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
@@ -350,28 +385,29 @@ func (j *job) add(e event.Event) error {
 	return nil
 }
 
-// tally counts the few labels that a delivery has, so that a counter is asked
-// once for each.
+// tally counts how often the events of a delivery have each value of a metric's label.
+// There are few values, so that a slice is faster than a map.
 type tally[T comparable] []struct {
-	of T
-	n  int64
+	label T
+	n     int64
 }
 
-func (t *tally[T]) add(of T) {
+func (t *tally[T]) add(label T) {
 	for i := range *t {
-		if (*t)[i].of == of {
+		if (*t)[i].label == label {
 			(*t)[i].n++
 			return
 		}
 	}
 	*t = append(*t, struct {
-		of T
-		n  int64
-	}{of, 1})
+		label T
+		n     int64
+	}{label, 1})
 }
 
-// receive fills in what was received: the body is the message's, all else are fields
-// or metadata. Its error is the first of those that could not be read.
+// receive fills in the delivery that a message carries. The body is the message's bytes;
+// everything else is read from the fields of the configuration, which default to
+// metadata. If several fields cannot be read, the error names the first of them.
 func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 	var (
 		receivedAt string
@@ -399,15 +435,15 @@ func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
 	return err
 }
 
-// messages returns the messages of the events. The first one is the message that
-// was decoded; what it held does not travel on.
+// messages returns the messages of the events. The message of the delivery becomes that of
+// the first event, without its own bytes and metadata.
 func (j *job) messages() service.MessageBatch {
 	batch := make(service.MessageBatch, len(j.encoded))
 	for i := range j.encoded {
 		e, msg := &j.encoded[i], j.msg
 		if i == 0 {
 			msg.SetBytes(e.text)
-			_ = msg.MetaWalkMut(j.note)
+			_ = msg.MetaWalkMut(j.noteKey)
 			for _, key := range j.keys {
 				msg.MetaDelete(key)
 			}
@@ -415,12 +451,12 @@ func (j *job) messages() service.MessageBatch {
 			msg = service.NewMessageWithContext(j.msg.Context(), e.text)
 		}
 		msg.MetaSetMut("event_id", e.id)
-		msg.MetaSetMut("event_type", j.eventType.of(e.eventType))
+		msg.MetaSetMut("event_type", j.eventType.set(e.eventType))
 		msg.MetaSetMut("event_key", e.key)
-		msg.MetaSetMut("event_vendor", j.vendor.of(e.vendor))
-		msg.MetaSetMut("event_schema", j.schema.of(e.schema))
+		msg.MetaSetMut("event_vendor", j.vendor.set(e.vendor))
+		msg.MetaSetMut("event_schema", j.schema.set(e.schema))
 		if e.recorded != "" {
-			msg.MetaSetMut("event_date", j.date.of(e.recorded[:len("2006-01-02")]))
+			msg.MetaSetMut("event_date", j.date.set(e.recorded[:len("2006-01-02")]))
 		}
 		msg.MetaSetMut("content-type", event.ContentType)
 		batch[i] = msg
@@ -431,11 +467,12 @@ func (j *job) messages() service.MessageBatch {
 // field is an interpolated field whose default is the value of a metadata key.
 type field struct {
 	name  string
-	meta  string  // read instead of the interpolation, if not ""
-	text  *string // of a field that interpolates nothing
+	meta  string  // the metadata key, which is read without the interpolation; "" if the configuration sets the field
+	text  *string // the value of a field that interpolates nothing, nil for others
 	value *service.InterpolatedString
 }
 
+// fromMeta returns the interpolation that reads a metadata key, "" without the key.
 func fromMeta(key string) string { return `${! metadata("` + key + `").or("") }` }
 
 func newField(conf *service.ParsedConfig, name, meta string) (*field, error) {
@@ -457,6 +494,7 @@ func newField(conf *service.ParsedConfig, name, meta string) (*field, error) {
 	return f, nil
 }
 
+// read reads the field for a message. It reads nothing if the field is nil.
 func (f *field) read(msg *service.Message, value *string) (err error) {
 	switch {
 	case f == nil:
@@ -466,7 +504,7 @@ func (f *field) read(msg *service.Message, value *string) (err error) {
 		*value, _ = msg.MetaGet(f.meta)
 	default:
 		if *value, err = f.value.TryString(msg); err != nil {
-			// Its text may quote what it read.
+			// The error of the interpolation is left out, because it may quote the message.
 			err = fmt.Errorf("reading field %s: expected an interpolation that gives a value", f.name)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The catalogue of event types. Types that are not in it are vendor-scoped:
-// <vendor>.<native event>, of which only the envelope and raw are promised.
+// The catalogue of event types. A type that is not in the catalogue is vendor-scoped:
+// <vendor>.<native event>. Of a vendor-scoped event only the envelope and raw are promised.
 const (
 	CallStarted               = "call.started"
 	CallRouted                = "call.routed"
@@ -33,13 +33,13 @@ const (
 	ContactFinished           = "contact.finished"
 )
 
-// The URN of the schema of data is that of its name and version.
+// The URN of a schema is the prefix, the name of the schema and the version.
 const (
 	schemaPrefix  = "urn:hookswitch:"
 	schemaVersion = ":1"
 )
 
-// dataSchemas are the URNs of the schemas of data, by the name of the schema.
+// dataSchemas has the URNs of the schemas of data, by the names of the schemas.
 var dataSchemas = func() map[string]string {
 	urns := map[string]string{}
 	for _, name := range []string{
@@ -55,10 +55,10 @@ var dataSchemas = func() map[string]string {
 	return urns
 }()
 
-// vendorScoped is the one schema of all types that are not in the catalogue.
+// vendorScoped is the name of the one schema of all vendor-scoped types.
 const vendorScoped = "vendor"
 
-// DataSchema returns the URN of the schema of a type's data.
+// DataSchema returns the URN of the schema that the data of an event type follows.
 func DataSchema(eventType string) string {
 	if urn, ok := dataSchemas[eventType]; ok {
 		return urn
@@ -73,23 +73,27 @@ func (e *Event) Schema() string {
 	return strings.TrimSuffix(strings.TrimPrefix(e.DataSchema, schemaPrefix), schemaVersion)
 }
 
-// unrecognized is the native event of a vendor-scoped type whose own name cannot
-// be one.
+// unrecognized stands in a vendor-scoped type where the name of the native event cannot
+// stand there.
 const unrecognized = "unrecognized"
 
 var scopedName = regexp.MustCompile(`^[a-z0-9_]{1,48}(\.[a-z0-9_]{1,48})?$`)
 
-// Scoped returns the vendor-scoped type of a native event: its name in snake
-// case, if that can stand in a type, else <vendor>.unrecognized.
+// Scoped returns the vendor-scoped type of a native event: <vendor>.<name in snake case>,
+// or <vendor>.unrecognized if the name has other characters or is too long.
 func Scoped(vendor, native string) string {
 	name := snakeCase(native)
 	if !scopedName.MatchString(name) {
-		name = unrecognized
+		return Unrecognized(vendor)
 	}
 	return vendor + "." + name
 }
 
-// snakeCase turns camelCase into snake_case: newMessage, new_message.
+// Unrecognized returns the vendor-scoped type of an event that is like no native event
+// that has a name.
+func Unrecognized(vendor string) string { return vendor + "." + unrecognized }
+
+// snakeCase turns camelCase into snake_case: newMessage into new_message.
 func snakeCase(s string) string {
 	var b strings.Builder
 	for i, r := range s {

@@ -3,9 +3,9 @@
 // vocabulary is frozen within a major version, in which only optional fields are
 // added and every enum stays open.
 //
-// A field that its vendor did not send is absent. false and 0 are facts and are
-// written. Ids are strings, units stand in names, money and scores are decimal
-// strings as sent, times are RFC 3339 in UTC, phones E.164.
+// A field that the vendor did not send is absent. false and 0 are facts and are written.
+// Ids are strings. Units stand in names. Money and scores are decimal strings, as sent.
+// Times are RFC 3339 in UTC, phone numbers E.164.
 package event
 
 // SpecVersion is the version of CloudEvents that events are written in.
@@ -14,50 +14,51 @@ const SpecVersion = "1.0"
 // ContentType is the media type of an event's JSON.
 const ContentType = "application/cloudevents+json; charset=UTF-8"
 
-// Event is the envelope. Only the subject, the native event, the delivery's id, the
-// partition key and the data hold text of a sender.
+// Event is the envelope. The subject, the native event, the id of the delivery, the
+// partition key and the data may hold text of others; all other attributes hold only text
+// that we make.
 type Event struct {
 	SpecVersion     string  `json:"specversion"`
 	ID              string  `json:"id"`                     // 32 hex digits, the same for the same delivery sent again
 	IDBasis         IDBasis `json:"idbasis"`                // what an equal id means
 	Source          string  `json:"source"`                 // /vendor or /vendor/account
-	Type            string  `json:"type"`                   // of the catalogue, or vendor-scoped
-	Subject         string  `json:"subject,omitempty"`      // kind/vendor's id
+	Type            string  `json:"type"`                   // a type of the catalogue, or a vendor-scoped one
+	Subject         string  `json:"subject,omitempty"`      // <kind>/<the vendor's id>
 	Time            string  `json:"time,omitempty"`         // the vendor's timestamp of the occurrence
-	DataContentType string  `json:"datacontenttype"`        //
-	DataSchema      string  `json:"dataschema"`             // URN of the schema of data
-	Vendor          string  `json:"vendor"`                 //
+	DataContentType string  `json:"datacontenttype"`        // application/json
+	DataSchema      string  `json:"dataschema"`             // the URN of the schema of data
+	Vendor          string  `json:"vendor"`                 // the name of the vendor
 	VendorEvent     string  `json:"vendorevent,omitempty"`  // the native event
 	EventBasis      Basis   `json:"eventbasis,omitempty"`   // how the native event is known
 	RecordedTime    string  `json:"recordedtime,omitempty"` // when the delivery was received
-	DeliveryID      string  `json:"deliveryid,omitempty"`   // of the delivery that brought the event
-	PartitionKey    string  `json:"partitionkey"`           // one for all events of a person within a vendor
+	DeliveryID      string  `json:"deliveryid,omitempty"`   // the id of the delivery that brought the event
+	PartitionKey    string  `json:"partitionkey"`           // the same for all events of a person within a vendor
 	Data            Data    `json:"data"`
 }
 
 // IDBasis says what an equal id means.
 type IDBasis string
 
-// The bases of an id. Natural: the same occurrence. Content: equal content, which
-// is all that can be known; consumers may only de-duplicate within the window in
-// which the vendor retries, and never an unsubscribe.
+// The bases of an id. With IDNatural an equal id is the same occurrence. With IDContent an
+// equal id is equal content, as nothing more can be known: consumers may only de-duplicate
+// such events within the time in which the vendor sends again, and never an unsubscribe.
 const (
-	Natural IDBasis = "natural"
-	Content IDBasis = "content"
+	IDNatural IDBasis = "natural"
+	IDContent IDBasis = "content"
 )
 
 // Basis says how the native event is known.
 type Basis string
 
-// The bases of a native event: the route or configuration named it, the payload
-// names it, it was guessed from the payload's shape.
+// The bases of a native event: the route or the configuration declares the native event,
+// the payload names it, or it was guessed from the shape of the payload.
 const (
-	Declared Basis = "declared"
-	Payload  Basis = "payload"
-	Shape    Basis = "shape"
+	BasisDeclared Basis = "declared"
+	BasisPayload  Basis = "payload"
+	BasisShape    Basis = "shape"
 )
 
-// Data is what happened. Every field is optional; those that few events have are
+// Data is what happened. Every field is optional. Fields that few events have are
 // pointers.
 type Data struct {
 	Channel      Channel       `json:"channel,omitempty"`
@@ -65,7 +66,7 @@ type Data struct {
 	Contact      Contact       `json:"contact,omitzero"` // the outside party
 	Agent        Agent         `json:"agent,omitzero"`
 	Account      Named         `json:"account,omitzero"`  // the vendor's account
-	Campaign     Named         `json:"campaign,omitzero"` // of the vendor, not a marketing campaign
+	Campaign     Named         `json:"campaign,omitzero"` // the vendor's campaign, not a marketing campaign
 	Call         *Call         `json:"call,omitempty"`
 	Message      Message       `json:"message,omitzero"`
 	Email        *Email        `json:"email,omitempty"`
@@ -75,33 +76,34 @@ type Data struct {
 	Survey       []Answer      `json:"survey,omitempty"`
 	Failure      *Failure      `json:"failure,omitempty"`
 	LeadStatus   string        `json:"lead_status,omitempty"`
-	Changes      []string      `json:"changes,omitempty"` // names of this dictionary; others as sent
+	Changes      []string      `json:"changes,omitempty"` // names of fields in Data where there is such a field, else names as sent
 	Attribution  *Attribution  `json:"attribution,omitempty"`
 	Issues       []Issue       `json:"issues,omitempty"`
 	Raw          Raw           `json:"raw"`
 }
 
-// Raw is the JSON text of the smallest payload of the vendor's own form that
-// gives just this event.
+// Raw is the JSON text of the smallest payload, in the vendor's own form, that gives just
+// this event.
 type Raw string
 
 // Channel is the medium of an event.
 type Channel string
 
-// The channels. Text is SMS or WhatsApp where the vendor does not say.
+// The channels. ChannelText is SMS or WhatsApp where the vendor does not say which.
 const (
-	Phone    Channel = "phone"
-	SMS      Channel = "sms"
-	WhatsApp Channel = "whatsapp"
-	Text     Channel = "text"
-	Mail     Channel = "email"
-	Chat     Channel = "chat"
-	Web      Channel = "web"
-	Social   Channel = "social"
-	Other    Channel = "other"
+	ChannelPhone    Channel = "phone"
+	ChannelSMS      Channel = "sms"
+	ChannelWhatsApp Channel = "whatsapp"
+	ChannelText     Channel = "text"
+	ChannelEmail    Channel = "email"
+	ChannelChat     Channel = "chat"
+	ChannelWeb      Channel = "web"
+	ChannelSocial   Channel = "social"
+	ChannelOther    Channel = "other"
 )
 
-// Direction is seen from the vendor's customer: inbound comes from the contact.
+// Direction is the direction as the vendor's customer sees it: an inbound call or message
+// comes from the contact.
 type Direction string
 
 // The directions.
@@ -140,7 +142,7 @@ type Location struct {
 	Country    string `json:"country,omitempty"`
 }
 
-// Organisation is one that a contact belongs to or unsubscribes from.
+// Organisation is an organisation that a contact belongs to or unsubscribes from.
 type Organisation struct {
 	ID         string `json:"id,omitempty"`
 	ExternalID string `json:"external_id,omitempty"`
@@ -148,8 +150,8 @@ type Organisation struct {
 	Type       string `json:"type,omitempty"`
 }
 
-// Pair is an entry of an open map. The value is a string, or JSON text if it was
-// no scalar.
+// Pair is a member of an open map. Its value is a string: the JSON text if the vendor sent
+// an array or object.
 type Pair struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -192,7 +194,7 @@ type Call struct {
 	Spam                     Bool     `json:"spam,omitempty"`
 }
 
-// Message is a text, a WhatsApp message or the like. From and To are phones or
+// Message is a text, a WhatsApp message or the like. From and To are phone numbers or
 // short codes.
 type Message struct {
 	ID               string   `json:"id,omitempty"`
@@ -206,13 +208,13 @@ type Message struct {
 	ConversationID   string   `json:"conversation_id,omitempty"`
 	StatusCode       string   `json:"status_code,omitempty"`
 	StatusText       string   `json:"status_text,omitempty"`
-	StatusCandidates []string `json:"status_candidates,omitempty"` // codes, sorted, where more than one may be this message's
+	StatusCandidates []string `json:"status_candidates,omitempty"` // sorted codes, where more than one may be the code of this message
 }
 
 // Media is an attachment of a message.
 type Media struct {
 	URL  string `json:"url,omitempty"`
-	Type string `json:"type,omitempty"` // a media type, or image, video, document, audio
+	Type string `json:"type,omitempty"` // a media type, or one of image, video, document and audio
 }
 
 // Email is an e-mail.
@@ -251,7 +253,7 @@ type Form struct {
 	Fields      []Pair `json:"fields,omitempty"`
 }
 
-// Answer is one to a question of a survey.
+// Answer is the answer to a question of a survey.
 type Answer struct {
 	ID         string `json:"id,omitempty"`
 	QuestionID string `json:"question_id,omitempty"`
@@ -286,7 +288,7 @@ type Attribution struct {
 	Milestones     []Milestone `json:"milestones,omitempty"`
 }
 
-// Milestone is a touch on the contact's way.
+// Milestone is a contact's touch with the marketing.
 type Milestone struct {
 	Name           string `json:"name,omitempty"`
 	EventAt        string `json:"event_at,omitempty"`
@@ -298,10 +300,10 @@ type Milestone struct {
 	ReferrerURL    string `json:"referrer_url,omitempty"`
 }
 
-// Issue names a field of the event that could not be read from the payload. Raw
-// has what came in.
+// Issue says that a field of the event could not be read from the payload, and why. Raw
+// has what the vendor sent.
 type Issue struct {
-	Field  string `json:"field"` // dotted, as in call.duration_seconds
+	Field  string `json:"field"` // a path of Data, as in call.duration_seconds, or an attribute of Event
 	Reason Reason `json:"reason"`
 }
 
@@ -315,5 +317,5 @@ const (
 	NotANumber    Reason = "not_a_number"
 	NotABoolean   Reason = "not_a_boolean"
 	WrongType     Reason = "wrong_type"
-	Contradiction Reason = "contradiction" // what the route declared and what the payload is do not fit
+	Contradiction Reason = "contradiction" // the route declares another native event than the payload is of
 )

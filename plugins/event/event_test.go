@@ -20,7 +20,7 @@ func TestAppendJSON(t *testing.T) {
 	for _, made := range []*string{&e.SpecVersion, &e.ID, &e.Source, &e.Type, &e.Time, &e.DataContentType, &e.DataSchema, &e.Vendor, &e.RecordedTime} {
 		*made = "made"
 	}
-	e.IDBasis, e.EventBasis = event.Content, event.Shape
+	e.IDBasis, e.EventBasis = event.IDContent, event.BasisShape
 	want, err := json.Marshal(e)
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(e.AppendJSON(nil)))

@@ -2,8 +2,8 @@ package event
 
 import "github.com/hookswitch/hookswitch/plugins/payload"
 
-// AppendJSON appends the event's JSON, without what is absent, empty objects
-// included. Its keys are those of the json tags, in the order of the fields.
+// AppendJSON appends the event's JSON. Fields that are absent, and objects without fields,
+// are left out. The keys are those of the json tags, in the order of the fields.
 func (e *Event) AppendJSON(b []byte) []byte {
 	w, whole := writer(b).object("")
 	w = w.plain(`,"specversion":"`, e.SpecVersion)
@@ -304,16 +304,16 @@ func (w writer) milestone(m *Milestone) writer {
 	return w.end(whole, '{', '}')
 }
 
-// writer is JSON that is appended to. Every key literal begins with a comma; when an
-// object or array ends, its bracket takes the place of the first one. Strings have
-// to be valid UTF-8, as all that is read of a payload is.
+// writer is JSON text that methods append to. Every key begins with a comma; when an
+// object or array ends, its opening bracket replaces the first comma in it. Strings have
+// to be valid UTF-8, as everything is that was read from a payload.
 //
-// It is passed on by value: where it is kept behind a pointer, every append is a
-// write that the garbage collector wants to know of.
+// Methods take and return the writer by value. Behind a pointer every append would write
+// a pointer that the garbage collector has to be told of.
 type writer []byte
 
-// mark is where an object or array begins, its key included, and where its
-// content does.
+// mark is the place where an object or array begins, its key included, and the place where
+// its content begins.
 type mark struct{ begin, content int }
 
 func (w writer) object(key string) (writer, mark) {
@@ -327,7 +327,7 @@ func (w writer) array(key string) (writer, mark) { return w.object(key) }
 // element begins an object of an array.
 func (w writer) element() (writer, mark) { return w.object(",") }
 
-// end ends what began at m, or takes it back if it is empty.
+// end ends the object or array that began at m, or removes it if it is empty.
 func (w writer) end(m mark, open, closing byte) writer {
 	if len(w) == m.content {
 		return w[:m.begin]
@@ -343,8 +343,8 @@ func (w writer) str(key, value string) writer {
 	return w
 }
 
-// plain writes a string that holds nothing to be escaped, because we made it. The
-// key goes on to the opening quote.
+// plain writes a string that needs no escapes because we made it. The key has to end with
+// the opening quote of the string.
 func (w writer) plain(key, value string) writer {
 	if value != "" {
 		w = append(append(append(w, key...), value...), '"')
@@ -352,7 +352,7 @@ func (w writer) plain(key, value string) writer {
 	return w
 }
 
-// text writes a value that is JSON already.
+// text writes a value that is JSON text already.
 func (w writer) text(key, value string) writer {
 	if value != "" {
 		w = append(append(w, key...), value...)
@@ -381,8 +381,8 @@ func (w writer) strs(key string, values []string) writer {
 	return w.end(m, '[', ']')
 }
 
-// pairs writes names and values even where they are empty: that a customer's
-// field is there is what is known of it.
+// pairs writes names and values even where these are empty, because it is a fact that a
+// form or a custom field has such a name.
 func (w writer) pairs(key string, pairs []Pair) writer {
 	if len(pairs) == 0 {
 		return w

@@ -10,7 +10,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
-// Number is the text of a JSON number, as sent; "" is absent.
+// Number is the text of a JSON number, as sent. The zero value "" is an absent number.
 type Number string
 
 // MarshalJSON writes the number as it is.
@@ -25,7 +25,8 @@ func (n *Number) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseNumber takes the text of a JSON number that a float64 can come near to.
+// ParseNumber takes the text of a JSON number. It refuses a number that is out of the range
+// of float64.
 func ParseNumber(s string) (Number, bool) {
 	if s == "" || s[0] != '-' && (s[0] < '0' || '9' < s[0]) {
 		return "", false
@@ -76,7 +77,7 @@ func (b *Bool) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the payload as it is.
+// MarshalJSON writes the text of the payload as it is.
 func (r Raw) MarshalJSON() ([]byte, error) {
 	if r == "" {
 		return nil, errors.New("writing raw: expected a payload, got none")
@@ -84,16 +85,15 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 	return []byte(r), nil
 }
 
-// UnmarshalJSON keeps the payload as it is.
+// UnmarshalJSON keeps the text of the payload as it is.
 func (r *Raw) UnmarshalJSON(text []byte) error {
 	*r = Raw(text)
 	return nil
 }
 
-// ParseTime takes an RFC 3339 time and returns it in UTC, its fraction as sent.
-// A space instead of the T and an offset without its colon, both ISO 8601, are
-// taken too. A time without a zone is none, nor is one whose year in UTC has not
-// four digits.
+// ParseTime takes an RFC 3339 time and returns the time in UTC, with the fraction of the
+// second as sent. It also takes a space instead of the T, and an offset without a colon.
+// It refuses a time without a zone, and a time whose year in UTC has not four digits.
 func ParseTime(s string) (string, bool) {
 	const layout = "2006-01-02T15:04:05"
 	if len(s) <= len(layout) || !isDateTime(s[:len(layout)]) {
@@ -115,7 +115,7 @@ func ParseTime(s string) (string, bool) {
 	if s[zone:] == "Z" && s[10] == 'T' {
 		return s, true
 	}
-	minutes := int(hour)*60 + int(minute) // of the day, in UTC
+	minutes := int(hour)*60 + int(minute) // minutes of the day in UTC
 	if s[zone:] != "Z" && s[zone:] != "z" {
 		offset, ok := parseOffset(s[zone:])
 		if !ok {
@@ -127,7 +127,7 @@ func ParseTime(s string) (string, bool) {
 	b := buf[:0]
 	if 0 <= minutes && minutes < 24*60 {
 		b = append(b, s[:len("2006-01-02")]...)
-	} else { // it is another day there
+	} else { // in UTC it is another day
 		t := time.Date(year, time.Month(month), int(day), 0, minutes, 0, 0, time.UTC)
 		if t.Year() < 0 || t.Year() > 9999 {
 			return "", false
@@ -170,7 +170,7 @@ func isDateTime(s string) bool {
 	return true
 }
 
-// number returns the value of two digits.
+// number returns the value of the first two bytes of s, which are digits.
 func number(s string) uint { return uint(s[0]-'0')*10 + uint(s[1]-'0') }
 
 // parseOffset takes ±hh:mm or ±hhmm, and returns the minutes.
@@ -191,10 +191,10 @@ func parseOffset(s string) (int, bool) {
 	return hours*60 + minutes, true
 }
 
-// ParsePhone takes a phone number, punctuation allowed, and returns it in E.164:
-// + and 8 to 15 digits. With northAmerican also 10 digits of the North American
-// plan, a 1 in front of them allowed. It knows no more of numbering plans, so
-// that an upgrade never gives a person another number.
+// ParsePhone takes a phone number, with or without punctuation, and returns the number in
+// E.164: + and 8 to 15 digits. With northAmerican it also takes 10 digits of the North
+// American plan, with or without a 1 in front. It knows nothing else of numbering plans,
+// so that an upgrade of this code never gives a person another number.
 func ParsePhone(s string, northAmerican bool) (string, bool) {
 	if isE164(s) {
 		return s, true

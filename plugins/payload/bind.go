@@ -8,41 +8,44 @@ import (
 	"unsafe"
 )
 
-// Bind returns a native structure filled from an object: see BindTo.
+// Bind returns a native structure that is filled from an object, as BindTo fills it.
 func Bind[T any](v Value) T {
 	var native T
 	BindTo(v, &native)
 	return native
 }
 
-// BindTo fills a native structure, which is empty, from an object: a struct whose
-// fields, those of embedded structs included, are of type Value and carry the name
-// of a member in a json tag. Members without a field are passed over, fields
-// without a member stay missing.
-func BindTo[T any](v Value, native *T) {
+// BindTo fills an empty native structure from an object, and reports whether the object
+// has a member that the structure has a field for. The structure has to be a struct whose
+// fields, those of embedded structs included, are of type Value and carry the name of a
+// member in a json tag. A member without a field is passed over. A field without a member
+// stays a missing value, and of several members with one name the last one holds. If the
+// value is no object, nothing is filled.
+func BindTo[T any](v Value, native *T) (found bool) {
 	f := fieldsOf(reflect.TypeFor[T]())
-	if v.Kind() == Object {
-		f.bind(v, unsafe.Pointer(native))
-	}
+	return v.Kind() == Object && f.bind(v, unsafe.Pointer(native))
 }
 
-// bind sets the fields of the struct at native, whose fields these are: fieldsOf
-// has seen that a Value is at every offset.
-func (f fields) bind(v Value, native unsafe.Pointer) {
+// bind sets the fields of the struct at native, and reports whether it has set one. The
+// struct has to be of the type that f was made from by fieldsOf, which has seen that there
+// is a Value at every offset.
+func (f fields) bind(v Value, native unsafe.Pointer) (found bool) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
-		if offset, ok := f.offset(unquoted(doc.text[n.key:n.colon], n.keyEscaped)); ok {
+		if offset, ok := f.offset(unquoted(doc.keyText(n), n.keyEscaped)); ok {
 			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at}
+			found = true
 		}
 		at = n.next
 	}
+	return found
 }
 
-// fields are the offsets of a struct's fields, by their names: a hash table with
-// linear probing, at most half full, that looks at the length and three bytes of a
-// name. Its size is a power of two. A payload has twice as many members as its
-// structure fields, so it is asked often.
+// fields is a hash table of the offsets of a struct's fields by their names. Every member
+// of a payload is looked up in it, so it is made for speed: the hash is computed from the
+// length and three bytes of a name, collisions go to the next slot, and at most half of
+// the slots are in use. The number of slots is a power of two.
 type fields []struct {
 	name   string
 	offset uintptr
@@ -66,7 +69,7 @@ func (f fields) offset(name string) (uintptr, bool) {
 	return 0, false
 }
 
-var fieldsByType sync.Map // of fields by reflect.Type
+var fieldsByType sync.Map // the fields of each reflect.Type
 
 func fieldsOf(t reflect.Type) fields {
 	if f, ok := fieldsByType.Load(t); ok {

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
-// AppendCanonical appends the canonical form of the value: no whitespace; an
-// object's members sorted bytewise by the canonical text of their keys, those of
-// one key in the order sent; numbers as sent; in strings \" \\ \b \t \n \f \r,
-// other control characters \u00xx in lower case, a lone surrogate escape as
-// sent, everything else literal. A missing value is null.
+// AppendCanonical appends the canonical form of the value. It has no whitespace. The
+// members of an object are sorted bytewise by the canonical text of their keys; members
+// with the same key keep the order in which they were sent. Numbers are as sent. In
+// strings the only escapes are \" \\ \b \t \n \f \r, \u00xx in lower case for other
+// control characters, and a lone surrogate's as sent; everything else is literal. The
+// canonical form of a missing value is null.
 func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case Missing:
@@ -30,7 +32,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 			key   string
 			value Value
 		}
-		var members []member
+		members := make([]member, 0, v.Len())
 		for key, value := range v.members() {
 			members = append(members, member{key.canonical(), value})
 		}
@@ -48,9 +50,10 @@ func (v Value) AppendCanonical(b []byte) []byte {
 // Canonical returns the canonical form of the value.
 func (v Value) Canonical() string {
 	if v.Kind() == String && !v.node().escaped {
-		return v.Text() // canonical as it stands
+		return v.Text() // a string without escapes is in canonical form
 	}
-	return string(v.AppendCanonical(nil))
+	b := v.AppendCanonical(make([]byte, 0, len(v.Text()))) // no canonical form is longer than the text
+	return unsafe.String(unsafe.SliceData(b), len(b))      // nobody else has the bytes
 }
 
 func (k key) canonical() string {
@@ -62,8 +65,7 @@ func (k key) canonical() string {
 
 func unquote(s string) string { return s[1 : len(s)-1] }
 
-// separate appends a comma unless b ends in the opening bracket. No value ends
-// in one.
+// separate appends a comma unless b ends in the opening bracket, which no value ends in.
 func separate(b []byte, open byte) []byte {
 	if b[len(b)-1] != open {
 		b = append(b, ',')
@@ -78,8 +80,7 @@ func (v Value) appendCanonicalString(b []byte) []byte {
 	return appendUnescaped(b, v.Text())
 }
 
-// appendUnescaped appends a string, quotes included, with the escapes only that
-// the canonical form has.
+// appendUnescaped appends the text of a string, quotes included, in canonical form.
 func appendUnescaped(b []byte, text string) []byte {
 	b = append(b, '"')
 	for s := unquote(text); s != ""; {
@@ -94,9 +95,9 @@ func appendUnescaped(b []byte, text string) []byte {
 	return append(b, '"')
 }
 
-// AppendLiteral appends a JSON text, which is valid, with its strings in canonical
-// form. Of a text without whitespace it makes what JavaScript's JSON.stringify
-// makes of the parsed value, but for numbers, which stay as sent.
+// AppendLiteral appends a valid JSON text with its strings in canonical form. If the text
+// has no whitespace, the result is what JavaScript's JSON.stringify writes for the parsed
+// value, except that numbers stay as sent.
 func AppendLiteral(b []byte, text string) []byte {
 	for {
 		start := strings.IndexByte(text, '"')
@@ -114,8 +115,7 @@ func AppendLiteral(b []byte, text string) []byte {
 	}
 }
 
-// AppendString appends s, which is valid UTF-8, as a JSON string in canonical
-// form.
+// AppendString appends s as a JSON string in canonical form. s has to be valid UTF-8.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	if plainPrefix(s) == len(s) {
@@ -126,7 +126,7 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendEscaped appends s as it stands between the quotes.
+// appendEscaped appends s as it stands between the quotes of a string in canonical form.
 func appendEscaped(b []byte, s string) []byte {
 	for {
 		i := plainPrefix(s)
@@ -154,12 +154,12 @@ func appendEscaped(b []byte, s string) []byte {
 	}
 }
 
-// loneSurrogate is what unescapeRune returns for a surrogate escape that is no
-// part of a pair: no rune that a valid string holds.
+// loneSurrogate is what unescapeRune returns for a surrogate escape that is not part of a
+// pair. No valid string holds this rune.
 const loneSurrogate rune = -1
 
-// unescapeRune decodes the first character of a string's text, which is not
-// empty, and returns how many bytes it took.
+// unescapeRune decodes the first character of the text between a string's quotes, which
+// must not be empty, and returns the character and how many bytes of the text it takes.
 func unescapeRune(s string) (rune, int) {
 	if s[0] != '\\' {
 		return utf8.DecodeRuneInString(s)
@@ -190,7 +190,7 @@ func unescapeRune(s string) (rune, int) {
 	return rune(s[1]), 2
 }
 
-// hex4 decodes four hex digits, which the parser has seen.
+// hex4 decodes four hex digits. The parser has seen that they are hex digits.
 func hex4(s string) rune {
 	n, _ := strconv.ParseUint(s[:4], 16, 16)
 	return rune(n)

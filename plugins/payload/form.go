@@ -8,13 +8,22 @@ import (
 	"unicode/utf8"
 )
 
-// ParseForm lifts an application/x-www-form-urlencoded body to a JSON object of
-// strings, in the order sent: a repeated name is an array, a[b]=c nests, a[]=c is
-// an array. A name that holds both values and nested names (a=1&a[b]=2) is an
-// array of its values and then the object, so that nothing is lost.
+// MaxFormParts is how many names and values a form may have; in a[b]=c there are two
+// names and a value. Each takes some hundred bytes while the form is read. A form that a
+// person fills in has a few hundred of them.
+const MaxFormParts = 20_000
+
+// ParseForm reads an application/x-www-form-urlencoded body as a JSON object of strings,
+// its members in the order sent. The value of a repeated name is an array, that of a[]=c
+// an array too, that of a[b]=c an object. A name that has both values and names within
+// (a=1&a[b]=2) gives an array of the values with the object behind them, so that nothing
+// is lost. ParseForm refuses a broken percent encoding, invalid UTF-8, a body without a
+// field, names that are nested deeper than [MaxDepth], and more than [MaxFormParts] names
+// and values.
 func ParseForm(body string) (Value, error) {
 	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 	var root field
+	parts := 0
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" || pair == "=" {
 			continue
@@ -35,7 +44,10 @@ func ParseForm(body string) (Value, error) {
 		if len(path) > MaxDepth {
 			return Value{}, fmt.Errorf("reading form: expected at most %d levels of nesting, got %d", MaxDepth, len(path))
 		}
-		root.add(path, value)
+		parts += root.add(path, value)
+		if parts > MaxFormParts {
+			return Value{}, fmt.Errorf("reading form: expected at most %d names and values", MaxFormParts)
+		}
 	}
 	if len(root.fields) == 0 {
 		return Value{}, errors.New("reading form: expected at least one field")
@@ -43,8 +55,8 @@ func ParseForm(body string) (Value, error) {
 	return Parse(string(root.append(nil)))
 }
 
-// namePath splits a[b][c] into a, b and c, and a[] into a and "". A name whose
-// brackets do not add up to that is one part.
+// namePath splits a[b][c] into a, b and c, and a[] into a and "". A name with any other
+// use of brackets is not split.
 func namePath(name string) []string {
 	first, rest, nested := strings.Cut(name, "[")
 	if !nested || first == "" || !strings.HasSuffix(rest, "]") {
@@ -59,39 +71,46 @@ func namePath(name string) []string {
 	return path
 }
 
-// field is what a form holds under one name.
+// field is what a form has under one name.
 type field struct {
 	name   string
-	array  bool // its name ends in []
+	array  bool // the name was sent with [] behind it
 	values []string
 	fields []*field
 	index  map[string]*field
 }
 
-func (f *field) add(path []string, value string) {
+// add adds a value under a path of names, and returns how many names and values it has
+// added.
+func (f *field) add(path []string, value string) (added int) {
 	for i, name := range path {
 		if i > 0 && i == len(path)-1 && name == "" {
 			f.array = true
 			break
 		}
-		f = f.child(name)
+		child, made := f.child(name)
+		if made {
+			added++
+		}
+		f = child
 	}
 	f.values = append(f.values, value)
+	return added + 1
 }
 
-// child returns the field of that name within f. Only fields of many have an
-// index: most have few, and deep ones have one.
-func (f *field) child(name string) *field {
+// child returns the field of that name within f, and whether it was made for the call.
+// Only a field with many others in it has an index: most hold few.
+func (f *field) child(name string) (child *field, made bool) {
 	if f.index == nil {
 		for _, child := range f.fields {
 			if child.name == name {
-				return child
+				return child, false
 			}
 		}
 	} else if child := f.index[name]; child != nil {
-		return child
+		return child, false
 	}
-	child := &field{name: name}
+	child = &field{name: name}
 	f.fields = append(f.fields, child)
 	switch {
 	case f.index != nil:
@@ -102,7 +121,7 @@ func (f *field) child(name string) *field {
 			f.index[child.name] = child
 		}
 	}
-	return child
+	return child, true
 }
 
 func (f *field) append(b []byte) []byte {

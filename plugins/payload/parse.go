@@ -15,9 +15,9 @@ const MaxDepth = 128
 
 const byteOrderMark = "\ufeff"
 
-// Parse reads a text that is one JSON value, a byte order mark in front of it
-// allowed. It refuses what RFC 8259 does, invalid UTF-8 and nesting deeper than
-// [MaxDepth].
+// Parse reads a text that is one JSON value. A byte order mark may stand in front of the
+// value. Parse refuses what RFC 8259 refuses, invalid UTF-8, and arrays and objects that
+// are nested deeper than [MaxDepth]. An error names the byte that was not expected.
 func Parse(text string) (Value, error) {
 	text = strings.TrimPrefix(text, byteOrderMark)
 	if len(text) > math.MaxInt32 {
@@ -27,7 +27,7 @@ func Parse(text string) (Value, error) {
 		return Value{}, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalidUTF8(text))
 	}
 	doc := documents.Get().(*document)
-	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24)} // a value every 20 to 60 bytes
+	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24)} // bodies of vendors have a value every 20 to 60 bytes
 	p.document()
 	doc.text, doc.nodes = p.compact(), p.nodes
 	v := Value{doc: doc}
@@ -48,22 +48,25 @@ func invalidUTF8(text string) (at int) {
 	}
 }
 
-// parser notes a node for every value, at the place that the value has in the
-// text without insignificant whitespace. Its methods that take a place in the text
-// read what stands there and return the place behind it; or stop, with the error in
-// err. The place is passed on instead of kept: it changes with every byte.
+// parser makes a node for every value. A node holds the place of its value in the text
+// without insignificant whitespace.
+//
+// A method that is given a place in the text reads what stands at this place and returns
+// the place behind it. If the text is wrong there, the method sets err and returns stop.
+// Methods pass the place on and do not keep it in the parser, because a register is
+// faster than memory for a number that changes with every byte.
 type parser struct {
 	text  string
 	depth int
 	nodes []node
 	err   error
 
-	spaces int             // bytes of whitespace so far
-	copied int             // bytes of text that are in dense, or left out of it
-	dense  strings.Builder // the text so far without whitespace, if there was any
+	spaces int             // how many bytes of whitespace have been read
+	copied int             // how many bytes of text have been copied to dense or left out as whitespace
+	dense  strings.Builder // the text that has been read, without whitespace; empty while there was none
 }
 
-// stop is what is returned instead of a place.
+// stop is returned instead of a place once the parser has an error.
 const stop = -1
 
 func (p *parser) document() {
@@ -76,7 +79,8 @@ func (p *parser) document() {
 	}
 }
 
-// space passes over whitespace; there is seldom any.
+// space returns the place behind whitespace. The check stands here, where the compiler
+// puts it into the caller, because most bodies have no whitespace.
 func (p *parser) space(at int) int {
 	if at < len(p.text) && p.text[at] <= ' ' {
 		return p.skip(at)
@@ -123,7 +127,8 @@ func (p *parser) expected(at int, what string) int {
 	return stop
 }
 
-// peek returns the byte at a place, 0 at the end: nothing valid goes on with a 0.
+// peek returns the byte at a place. At the end of the text it returns 0, a byte that is
+// valid nowhere outside of strings, so that callers need no check of their own.
 func (p *parser) peek(at int) byte {
 	if at < len(p.text) {
 		return p.text[at]
@@ -157,8 +162,8 @@ func (p *parser) value(at int) int {
 	}
 }
 
-// leaf notes a value without others in it. What it leaves of the node is of a
-// member, which object notes.
+// leaf makes the node of a value that holds no other values. It does not set the fields
+// of the node that describe the key of a member: the method object sets these afterwards.
 func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
 	n := p.add()
 	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
@@ -166,18 +171,28 @@ func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
 	return end
 }
 
-// add returns the next node, to be filled in place: a node made elsewhere is slow
-// to copy, as its fields are written in parts and read as one.
+// add appends a node and returns it, so that the caller sets its fields in place. To
+// set the fields of a local node and copy the node is slower: the processor would have to
+// wait for the writes of the single fields before it could read the node as a whole.
 func (p *parser) add() *node {
 	n := len(p.nodes)
 	if n == cap(p.nodes) {
-		p.nodes = slices.Grow(p.nodes, 1)
+		p.nodes = slices.Grow(p.nodes, p.atMost()-n)
 	}
 	p.nodes = p.nodes[:n+1]
 	return &p.nodes[n]
 }
 
-// open notes an array or object, whose bracket is at a place, and returns its node.
+// atMost returns how many values the text has at most: a value is the first one of the
+// document, of an array or of an object, or it stands behind a comma. Nodes that are grown
+// once, to this bound, leave no smaller copies for the garbage collector, which would be
+// four times as large together.
+func (p *parser) atMost() int {
+	return 1 + strings.Count(p.text, ",") + strings.Count(p.text, "[") + strings.Count(p.text, "{")
+}
+
+// open makes the node of an array or object whose opening bracket is at a place, and
+// returns the index of the node, or stop if it is nested too deep.
 func (p *parser) open(kind Kind, at int) (self int) {
 	if p.depth++; p.depth > MaxDepth {
 		p.err = fmt.Errorf("byte %d: expected at most %d levels of nesting", at, MaxDepth)
@@ -188,7 +203,8 @@ func (p *parser) open(kind Kind, at int) (self int) {
 	return self
 }
 
-// close ends an array or object, whose bracket is at a place.
+// close completes the node of an array or object whose closing bracket is at a place,
+// and returns the place behind the bracket.
 func (p *parser) close(self, at int) int {
 	at++
 	p.depth--
@@ -214,7 +230,6 @@ func (p *parser) object(at int) int {
 		if end == stop {
 			return stop
 		}
-		colon := uint32(end - p.spaces)
 		if at = p.space(end); p.peek(at) != ':' {
 			return p.expected(at, "':' after a key")
 		}
@@ -223,7 +238,7 @@ func (p *parser) object(at int) int {
 			return stop
 		}
 		n := &p.nodes[member]
-		n.key, n.colon, n.keyEscaped = key, colon, escaped
+		n.key, n.keyEscaped = key, escaped
 		switch at = p.space(at); p.peek(at) {
 		case ',':
 			at = p.space(at + 1)
@@ -304,10 +319,10 @@ func (p *parser) digits(start int) int {
 	return at
 }
 
-// plainPrefix returns how many bytes at the start of s stand for themselves within
-// a JSON string: up to a quote, a backslash or a control character. It looks at
-// eight bytes at a time, at last at some of them again: most strings are longer,
-// and a body is mostly strings.
+// plainPrefix returns how many bytes at the start of s stand for themselves within a
+// JSON string: those in front of the first quote, backslash or control character. A body
+// is mostly strings, so it looks at eight bytes at a time. The last eight bytes may
+// overlap with eight bytes that it has looked at already.
 func plainPrefix(s string) int {
 	if len(s) < 8 {
 		for i := range len(s) {
@@ -328,9 +343,9 @@ func plainPrefix(s string) int {
 	return len(s)
 }
 
-// special sets the high bit of every of the first eight bytes that is a quote, a
-// backslash or a control character; above the lowest such byte it may be set
-// wrongly.
+// special looks at the first eight bytes of s. It returns a word in which the high bit of
+// the first byte that is a quote, a backslash or a control character is set, and no bit
+// below. Bits above this bit say nothing, because a borrow may have set them.
 func special(s string) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	x := binary.LittleEndian.Uint64([]byte(s))
@@ -338,7 +353,7 @@ func special(s string) uint64 {
 	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
-// string returns the place behind a string, and whether it holds a backslash.
+// string returns the place behind a string, and whether the string holds a backslash.
 func (p *parser) string(start int) (at int, escaped bool) {
 	text := p.text
 	at = start + 1

@@ -1,6 +1,6 @@
-// Package payload reads the JSON document that a delivery carries, strictly by
-// RFC 8259, without losing anything of it: key order, duplicate keys, the text
-// of numbers and lone surrogate escapes all stay as they were sent.
+// Package payload reads the JSON document that a delivery carries, strictly by RFC 8259,
+// and loses nothing: the order of keys, duplicate keys, the text of numbers and lone
+// surrogate escapes stay as they were sent.
 //
 // # Terminology
 //
@@ -12,15 +12,17 @@
 //
 // # The parser
 //
-// A decoder needs some fifty members of a document, matched in their exact letter
-// case, the whole document again as text, and at times its canonical form. One
-// pass that notes where each value stands serves all three and allocates nothing
-// a value, which no library does: BenchmarkParse compares the choices. It eats
-// strangers' bytes, so FuzzParse holds it to encoding/json and to jsontext.
+// A decoder needs some fifty members of a document, matched in their exact letter case,
+// the whole document again as text, and at times the canonical form of the document. The
+// parser notes in one pass where each value stands, which serves all three needs and
+// allocates nothing for the single value. No library does so; BenchmarkParse compares the
+// choices. The parser reads bytes of strangers, so FuzzParse compares it with
+// encoding/json and with jsontext.
 package payload
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -29,7 +31,7 @@ import (
 // Kind is the kind of a JSON value.
 type Kind uint8
 
-// The kinds of a value. Missing is the kind of the zero Value.
+// The kinds of values. Missing is the kind of the zero Value.
 const (
 	Missing Kind = iota
 	Null
@@ -44,8 +46,8 @@ func (k Kind) String() string {
 	return [...]string{"nothing", "null", "a boolean", "a number", "a string", "an array", "an object"}[k]
 }
 
-// document is a parsed text and where its values stand in it, in document order:
-// a container is followed by its elements or the values of its members.
+// document is a parsed text and a node for each of its values, in the order of the text:
+// behind the node of an array or object stand the nodes of the values in it.
 type document struct {
 	text  string
 	nodes []node
@@ -53,26 +55,39 @@ type document struct {
 
 var documents = sync.Pool{New: func() any { return new(document) }}
 
-// maxPooled is the most nodes that a released document keeps.
+// maxPooled is how many nodes a document may have so that its memory is used for other
+// documents: as many as take some 1 MiB. Larger documents are rare, and the pool would
+// keep their memory for good.
 const maxPooled = 1 << 16
 
-// Release gives the memory of the value's document to another one. Nothing of the
-// document may be used afterwards but texts that were taken of it.
+// Release gives the memory of the value's document back. Afterwards nothing of the
+// document may be used but texts that were read from it.
 func (v Value) Release() {
-	if v.doc != nil && cap(v.doc.nodes) <= maxPooled {
-		v.doc.text = ""
-		documents.Put(v.doc)
+	if v.doc == nil {
+		return
 	}
+	v.doc.text = ""
+	if cap(v.doc.nodes) > maxPooled {
+		v.doc.nodes = nil
+		return
+	}
+	documents.Put(v.doc)
 }
 
+// node says where a value stands in the text. A node takes 20 bytes, but a value in a list
+// of digits takes two bytes of text, so the size of a node decides how much memory a
+// hostile document takes.
 type node struct {
-	start, end uint32 // of the value's text
-	next       uint32 // the node behind this value and all that is in it
-	key, colon uint32 // of a member: where its key begins and the colon stands
+	start, end uint32 // where the value's text begins, and the place behind it
+	next       uint32 // index of the first node behind this value and the values in it
+	key        uint32 // where the key of a member begins; between the key and the value stands only a colon
 	kind       Kind
-	escaped    bool // a string that holds a backslash
-	keyEscaped bool // the same of its key
+	escaped    bool // the value is a string with a backslash
+	keyEscaped bool // the member's key has a backslash
 }
+
+// keyText returns the key of the member whose value has the node n, with its quotes.
+func (d *document) keyText(n *node) string { return d.text[n.key : n.start-1] }
 
 // Value is a value of a document. The zero Value is a missing one, and every
 // method may be called on it.
@@ -83,6 +98,14 @@ type Value struct {
 
 func (v Value) node() *node { return &v.doc.nodes[v.at] }
 
+// size returns how many nodes the value and the values in it have together.
+func (v Value) size() int {
+	if v.doc == nil {
+		return 0
+	}
+	return int(v.node().next - v.at)
+}
+
 // Kind returns the value's kind.
 func (v Value) Kind() Kind {
 	if v.doc == nil {
@@ -91,7 +114,8 @@ func (v Value) Kind() Kind {
 	return v.node().kind
 }
 
-// Text returns the value's JSON, compact and otherwise as sent; "" if missing.
+// Text returns the value's JSON, without insignificant whitespace and otherwise as sent.
+// It returns "" if the value is missing.
 func (v Value) Text() string {
 	if v.doc == nil {
 		return ""
@@ -109,9 +133,8 @@ func (v Value) Absent() bool {
 	return n.kind == Null || n.kind >= String && n.end-n.start == 2
 }
 
-// Scalar returns a string's decoded value, or the text of a number or boolean,
-// and whether the value is one of these. A lone surrogate escape decodes to
-// U+FFFD.
+// Scalar returns the decoded value of a string, or the text of a number or boolean, and
+// whether the value is one of these kinds. A lone surrogate escape decodes to U+FFFD.
 func (v Value) Scalar() (string, bool) {
 	if v.doc == nil {
 		return "", false
@@ -125,12 +148,24 @@ func (v Value) Scalar() (string, bool) {
 	return "", false
 }
 
-// unquoted returns the decoded value of a string.
+// unquoted returns the decoded value of a string's text.
 func unquoted(text string, escaped bool) string {
 	if escaped {
 		return unescape(unquote(text))
 	}
 	return unquote(text)
+}
+
+// Len returns how many elements an array has, or how many members an object has. It
+// returns 0 if the value is neither.
+func (v Value) Len() (n int) {
+	if v.doc == nil {
+		return 0
+	}
+	for at, end := v.at+1, v.node().next; at < end; at = v.doc.nodes[at].next {
+		n++
+	}
+	return n
 }
 
 // Get returns the member of that exact name, the last one if there are several,
@@ -175,7 +210,7 @@ func (v Value) members() iter.Seq2[key, Value] {
 		}
 		for at, end := v.at+1, v.node().next; at < end; {
 			n := &v.doc.nodes[at]
-			if !yield(key{v.doc.text[n.key:n.colon], n.keyEscaped}, Value{v.doc, at}) {
+			if !yield(key{v.doc.keyText(n), n.keyEscaped}, Value{v.doc, at}) {
 				return
 			}
 			at = n.next
@@ -183,7 +218,7 @@ func (v Value) members() iter.Seq2[key, Value] {
 	}
 }
 
-// key is that of a member.
+// key is the key of a member.
 type key struct {
 	text    string // with its quotes
 	escaped bool
@@ -208,8 +243,8 @@ func (v Value) Elements() iter.Seq[Value] {
 	}
 }
 
-// Rewrite returns the text of an object with another text for the value of each
-// member; a member whose text is "" is left out. Keys stay as sent.
+// Rewrite returns the text of an object in which the function text gives the text of each
+// member's value. A member for which it gives "" is left out. Keys stay as sent.
 func (v Value) Rewrite(text func(name string, member Value) string) string {
 	b := []byte{'{'}
 	for key, member := range v.members() {
@@ -221,19 +256,19 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 	return string(append(b, '}'))
 }
 
-// Without returns a document of the value, from which every member is left out,
-// at any depth, whose name is one of names in any letter case.
+// Without returns a new document of the value without the members, at any depth, whose
+// name is one of names in any letter case. It has to be released like a parsed document.
 func (v Value) Without(names ...string) Value {
 	doc := documents.Get().(*document)
-	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: doc.nodes[:0]}
+	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], v.size())}
 	c.copy(v)
-	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else has c.text
+	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else changes c.text
 	return Value{doc: doc}
 }
 
-// copier writes a document of parts of another one.
+// copier builds a document from parts of another document.
 type copier struct {
-	names []string // of members that are left out
+	names []string // the members that are left out have one of these
 	text  []byte
 	nodes []node
 }
@@ -254,7 +289,7 @@ func (c *copier) copy(v Value) {
 			c.text = append(append(c.text, key.text...), ':')
 			c.copy(member)
 			n := &c.nodes[at]
-			n.key, n.colon, n.keyEscaped = begin, begin+uint32(len(key.text)), key.escaped
+			n.key, n.keyEscaped = begin, key.escaped
 		}
 		c.text = append(c.text, '}')
 	case Array:
@@ -273,7 +308,7 @@ func (c *copier) copy(v Value) {
 func (c *copier) leavesOut(k key) bool {
 	name := k.name()
 	for _, n := range c.names {
-		// No letter has a case of more than three times its bytes.
+		// In another case a letter takes at most three times its bytes.
 		if len(name) >= len(n) && len(name) <= 3*len(n) && strings.EqualFold(name, n) {
 			return true
 		}
@@ -281,7 +316,7 @@ func (c *copier) leavesOut(k key) bool {
 	return false
 }
 
-// Strings returns an array of strings.
+// Strings returns a document that is an array of the texts.
 func Strings(texts []string) Value {
 	b := []byte{'['}
 	for _, text := range texts {

@@ -213,12 +213,28 @@ func TestForm(t *testing.T) {
 		{"percent", "a=%zz", "invalid URL escape"},
 		{"invalid UTF-8", "a=%ff", "expected UTF-8"},
 		{"too deep", "a" + strings.Repeat("[b]", payload.MaxDepth) + "=1", "levels of nesting"},
+		{"too many values", strings.Repeat("a=1&", payload.MaxFormParts), "expected at most 20000 names and values"}, // and the name
+		{"too many names", manyNames(payload.MaxFormParts/2 + 1), "expected at most 20000 names and values"},
+		{"too many nested names", strings.Repeat("a[b]=1&", payload.MaxFormParts-1), "expected at most 20000 names and values"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := payload.ParseForm(test.form)
 			require.ErrorContains(t, err, test.errContains)
 		})
 	}
+	for _, form := range []string{strings.Repeat("a=1&", payload.MaxFormParts-1), manyNames(payload.MaxFormParts / 2), strings.Repeat("a[b]=1&", payload.MaxFormParts-2)} {
+		_, err := payload.ParseForm(form)
+		require.NoError(t, err, "as much as a form may have")
+	}
+}
+
+// manyNames returns a form of n different names, each with a value.
+func manyNames(n int) string {
+	var form strings.Builder
+	for i := range n {
+		fmt.Fprintf(&form, "f%d=&", i)
+	}
+	return form.String()
 }
 
 // Strings are read and written eight bytes at a time: a byte that needs an escape

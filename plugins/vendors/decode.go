@@ -19,23 +19,41 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
-// Input is what a native event is converted from.
+// Input is what a conversion makes events from.
 type Input struct {
 	Payload payload.Value // an object
-	Event   string        // the native event; "" if nothing names or matches one
+	Event   string        // the native event; "" if nothing names it and no shape is like the payload's
 
 	MaxEvents int // how many events the payload may give
 
 	vendor *Vendor
 	reader Reader
+	known  bool // a bound native structure has a field for a key of the payload
 }
 
-// TooMany refuses a payload that gives more than MaxEvents events.
+// Bind returns the payload as a native structure, as payload.Bind does. Every conversion
+// reads the payload by Bind or BindTo, so that Decode knows whether the payload has any key
+// that the conversion reads: a payload with none of these keys is not of the native event
+// that the route declares.
+func Bind[T any](in *Input) (native T) {
+	BindTo(in, &native)
+	return native
+}
+
+// BindTo fills an empty native structure from the payload, as Bind does.
+func BindTo[T any](in *Input, native *T) {
+	if payload.BindTo(in.Payload, native) {
+		in.known = true
+	}
+}
+
+// TooMany returns the error of a payload that gives more than MaxEvents events.
 func (in *Input) TooMany() error {
 	return Refuse(TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", in.vendor.Name, in.MaxEvents)
 }
 
-// Read returns a reader for the next event. It serves until Read is called again.
+// Read returns a reader for the next event. The reader may be used until Read is called
+// again.
 func (in *Input) Read() *Reader {
 	in.reader.issues = nil
 	return &in.reader
@@ -47,22 +65,23 @@ type Draft struct {
 	ID      Identity   // what the id is computed from
 	Subject Subject    // what happened to whom or what
 	Time    string     // RFC 3339 in UTC
-	Person  string     // whose events go to one partition, by the vendor's own ladder; "" if nobody is named
+	Person  string     // who the event is about, in the vendor's best terms: all events of a person go to one partition; "" if the vendor names nobody
 	Data    event.Data // without issues and raw
-	Read    *Reader    // what Data was read with, for its issues
+	Read    *Reader    // the reader that Data was read with: it has the issues
 	Raw     string     // the text of the event's own payload; "" if it is all of Input.Payload
 }
 
-// Subject is what an event is about, and the vendor's id of it. Without an id
-// there is none.
+// Subject is what an event is about: the kind of thing, and the vendor's id of the thing.
+// An event whose ID is "" has no subject.
 type Subject struct{ Kind, ID string }
 
-// Identity is what an id is computed from. The zero value is the whole payload.
+// Identity is what the id of an event is computed from. The zero value stands for the whole
+// payload.
 type Identity struct {
 	basis event.IDBasis
-	few   [4]payload.Value // the parts if they are at most so many, to allocate none
-	many  []payload.Value  // else
-	n     int
+	n     int              // how many parts there are
+	few   [4]payload.Value // the parts, if four or less: so no memory is allocated for them
+	many  []payload.Value  // the parts, if more than four
 }
 
 func identity(basis event.IDBasis, parts []payload.Value) Identity {
@@ -82,13 +101,14 @@ func (id *Identity) parts() []payload.Value {
 	return id.few[:id.n]
 }
 
-// Natural is an identity whose parts name the occurrence. If one of them is
-// absent, the content of the payload takes their place.
-func Natural(parts ...payload.Value) Identity { return identity(event.Natural, parts) }
+// Natural returns an identity whose parts name the occurrence. If one part is absent, the
+// id is computed from the content of the whole payload instead.
+func Natural(parts ...payload.Value) Identity { return identity(event.IDNatural, parts) }
 
-// Content is an identity whose parts are what is known of the occurrence, absent
-// ones too. Without any the whole payload is.
-func Content(parts ...payload.Value) Identity { return identity(event.Content, parts) }
+// Content returns an identity whose parts are all that is known of the occurrence. An
+// absent part counts as null. Without parts, or if all parts are absent, the id is computed
+// from the whole payload.
+func Content(parts ...payload.Value) Identity { return identity(event.IDContent, parts) }
 
 // Undecodable is a delivery that cannot become events.
 type Undecodable struct {
@@ -102,24 +122,24 @@ type Reason string
 // The reasons of a delivery that cannot become events.
 const (
 	Malformed     Reason = "malformed"       // the body is no JSON object and no form
-	TooManyEvents Reason = "too_many_events" // more than the configuration allows
-	EventTooLarge Reason = "event_too_large" // larger than the configuration allows
-	Misconfigured Reason = "misconfigured"   // the configuration gives no vendor that is compiled in, or no valid label
+	TooManyEvents Reason = "too_many_events" // the payload gives more events than the configuration allows
+	EventTooLarge Reason = "event_too_large" // an event has more bytes than the configuration allows
+	Misconfigured Reason = "misconfigured"   // a field of the configuration gives a value that cannot be used, such as a vendor that is not compiled in
 )
 
 func (u *Undecodable) Error() string { return u.Err.Error() }
 
 func (u *Undecodable) Unwrap() error { return u.Err }
 
-// Refuse returns an Undecodable.
+// Refuse returns an error of type *Undecodable.
 func Refuse(reason Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery, without the vendor's redacted keys. Its
-// errors are Undecodable; what was read comes with them if it is JSON. The
-// delivery's body must not change while the payload or anything that is decoded of
-// it is in use.
+// Payload reads the payload of a delivery and removes the vendor's redacted keys. Its errors are
+// of type *Undecodable; with the error for a payload that is JSON but no object it also
+// returns this JSON. The body of the delivery must not change while the payload, or an
+// event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
@@ -143,12 +163,12 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	return document, nil
 }
 
-// isForm tells a form by the content type, then by the first bytes. A body that
-// begins as an object, array or string is none, whatever the content type says:
-// only [a]=1 can be a form that begins so.
+// isForm reports whether a body is a form, by the content type and by the body's first
+// bytes. A body that begins like a JSON object, array or string is no form, whatever the
+// content type says, unless it is like [a]=1.
 func isForm(d *delivery.Delivery) bool {
 	if len(d.Body) > 0 && d.Body[0] == '{' {
-		return false // as almost all are
+		return false // almost all bodies begin so
 	}
 	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
 	if len(body) > 0 && body[0] == '{' {
@@ -167,13 +187,16 @@ func isForm(d *delivery.Delivery) bool {
 	return true
 }
 
-// Decode turns a delivery, whose payload is the document, into its events, at
-// least one and at most maxEvents, and emits them in turn, each until emit returns.
-// Apart from emit it is a pure function: the same delivery gives the same events.
-// Its errors are Undecodable, or emit's.
+// Decode turns a delivery into events: at least one and at most maxEvents. The document is
+// the payload of the delivery. Decode calls emit for each event in turn. The same delivery
+// always gives the same events. An error is of type *Undecodable, or it is an error of
+// emit, which ends the decoding.
 func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
 	c := completions.Get().(*completion)
 	defer func() {
+		if cap(c.text) > maxPooledText {
+			return
+		}
 		*c = completion{text: c.text}
 		completions.Put(c)
 	}()
@@ -187,6 +210,9 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		return emit(c.complete(&draft))
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
+		if c.unlikeDeclared() {
+			draft = c.unrecognized()
+		}
 		return emit(c.complete(&draft))
 	}
 	events := 0
@@ -194,45 +220,70 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		if events++; events > maxEvents {
 			return c.in.TooMany()
 		}
+		if c.unlikeDeclared() {
+			if events > 1 {
+				return nil // the first event has the whole payload
+			}
+			draft = c.unrecognized()
+		}
 		return emit(c.complete(&draft))
 	})
 }
 
-// native finds the native event: a name in the payload wins over a declared one,
-// which wins over a guess.
+// unlikeDeclared reports whether the route declares a native event but the payload has none
+// of the keys that the conversion reads. It has to be called after the conversion. A key
+// counts whatever its value is, because vendors send null and values of wrong types.
+func (c *completion) unlikeDeclared() bool { return c.basis == event.BasisDeclared && !c.in.known }
+
+// unrecognized converts a payload that is not of the native event that the route declares.
+func (c *completion) unrecognized() Draft {
+	c.contradiction = true
+	draft := c.vendor.Other(&c.in)
+	draft.Type = event.Unrecognized(c.vendor.Name)
+	return draft
+}
+
+// native sets the native event of the input, and returns how the native event is known and
+// whether the route declares another one. A name in the payload holds against the name
+// that the route declares, and this one against a guess from the payload's shape.
 func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, contradiction bool) {
 	declared := Clean(d.Event, maxVendorEvent)
 	if v.Named != nil {
 		if in.Event = Clean(v.Named(in.Payload), maxVendorEvent); in.Event != "" {
-			return event.Payload, declared != "" && declared != in.Event
+			return event.BasisPayload, declared != "" && declared != in.Event
 		}
 	}
 	if in.Event = declared; in.Event != "" {
-		return event.Declared, false
+		return event.BasisDeclared, false
 	}
 	if v.Shape != nil {
 		if in.Event = v.Shape(in.Payload); in.Event != "" {
-			return event.Shape, false
+			return event.BasisShape, false
 		}
 	}
 	return "", false
 }
 
-// completion makes events of the drafts of a delivery. Drafts and events are passed
-// on by value: they are large and full of pointers, whose copies cost little on the
-// stack and much on the heap.
+// completion makes events from the drafts of a delivery. Drafts and events are passed on by
+// value because they are large and full of pointers: to copy them on the stack costs
+// little, to allocate them on the heap costs much.
 type completion struct {
 	vendor        *Vendor
 	delivery      *delivery.Delivery
 	in            Input
 	basis         event.Basis
-	contradiction bool   // the route declares another native event than the payload names
-	text          []byte // what the id is computed from, then the id and the partition key
+	contradiction bool   // the route declares another native event than the payload is of
+	text          []byte // a buffer, for the text that an id is computed from, and then for the id, subject and partition key
 }
+
+// maxPooledText is how long the buffer of a completion may be so that the completion goes
+// back to the pool. Longer buffers are those of large payloads; these are rare, and the
+// pool would keep their memory for good.
+const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event of a draft.
+// complete makes an event from a draft.
 func (c *completion) complete(draft *Draft) event.Event {
 	v, d := c.vendor, c.delivery
 	e := event.Event{
@@ -270,8 +321,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	return e
 }
 
-// name completes the event with what names it: the subject, the id and the
-// partition key.
+// name sets the id, the subject and the partition key of an event.
 func (c *completion) name(e *event.Event, draft *Draft) {
 	const idSize = 32
 	var sum [sha256.Size]byte
@@ -291,13 +341,13 @@ func (c *completion) name(e *event.Event, draft *Draft) {
 		b = append(b, b[:idSize]...)
 	}
 	c.text = b
-	all := string(b) // one allocation
+	all := string(b) // one allocation serves three strings
 	e.ID, e.Subject, e.PartitionKey = all[:idSize], all[idSize:subject], all[subject:]
 }
 
-// id computes what an id is the first 16 bytes of: SHA-256 over the canonical JSON array
-// ["1", source, vendorevent, part, ...]. A part is a string's value, the text of
-// a number or boolean, the canonical form of an array or object, or null.
+// id computes SHA-256 over the canonical JSON array ["1", source, vendorevent, part, ...];
+// an event's id is the first 16 bytes of this sum. A part is the value of a string, the text
+// of a number or boolean, the canonical form of an array or object, or null.
 func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, event.IDBasis) {
 	basis, parts := id.basis, id.parts()
 	absent := 0
@@ -306,10 +356,10 @@ func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, ev
 			absent++
 		}
 	}
-	if basis != event.Natural || absent > 0 {
-		basis = event.Content
+	if basis != event.IDNatural || absent > 0 {
+		basis = event.IDContent
 	}
-	if absent == len(parts) || absent > 0 && id.basis == event.Natural {
+	if absent == len(parts) || absent > 0 && id.basis == event.IDNatural {
 		parts = []payload.Value{c.own(raw)}
 	}
 
@@ -327,33 +377,34 @@ func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, ev
 		case part.Kind() == payload.String:
 			b = part.AppendCanonical(b)
 		default:
-			b = payload.AppendString(b, part.Canonical())
+			canonical := part.Canonical()
+			b = payload.AppendString(slices.Grow(b, len(canonical)), canonical)
 		}
 	}
 	c.text = append(b, ']')
 	return sha256.Sum256(c.text), basis
 }
 
-// own returns the payload of the event alone: all of it or a slice.
+// own returns the payload of one event: the payload of the delivery, or the text in raw.
 func (c *completion) own(raw string) payload.Value {
 	if raw == "" {
 		return c.in.Payload
 	}
 	slice, err := payload.Parse(raw)
 	if err != nil {
-		panic(fmt.Sprintf("vendor %s: building a payload: %v", c.vendor.Name, err)) // its decoder builds no JSON
+		panic(fmt.Sprintf("vendor %s: building a payload: %v", c.vendor.Name, err)) // the vendor's decoder has built a text that is no JSON
 	}
 	return slice
 }
 
-// Attributes are bounded: they travel as headers, keys and metadata.
+// Attributes are bounded in bytes because they travel as headers, keys and metadata.
 const (
 	maxVendorEvent = 128
 	maxAttribute   = 256
 )
 
-// Clean removes the characters that an attribute of CloudEvents must not hold
-// and cuts the text to at most that many bytes.
+// Clean returns s without the characters that an attribute of CloudEvents must not hold,
+// cut to at most that many bytes. It does not cut a character in two.
 func Clean(s string, most int) string {
 	if !printable(s) && strings.ContainsFunc(s, forbidden) {
 		s = strings.Map(func(r rune) rune {
@@ -376,7 +427,8 @@ func Clean(s string, most int) string {
 // attributes are.
 func printable(s string) bool {
 	for ; len(s) >= 8; s = s[8:] {
-		// Adding 1 sets the high bit of '~'+1, subtracting a space that of what is less.
+		// To add 1 sets the high bit of the byte behind '~'; to subtract a space sets the
+		// high bit of every byte that is less than a space.
 		const ones = 0x0101010101010101
 		x := binary.LittleEndian.Uint64([]byte(s[:8]))
 		if (x|(x+ones)|(x-' '*ones))&(0x80*ones) != 0 {
@@ -391,6 +443,7 @@ func printable(s string) bool {
 	return true
 }
 
+// forbidden reports whether an attribute must not hold the character.
 func forbidden(r rune) bool {
 	return unicode.IsControl(r) || r == utf8.RuneError || r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef
 }

@@ -32,18 +32,18 @@ func TestIdentity(t *testing.T) {
 		over   string
 		basis  event.IDBasis
 	}{
-		{"a string's value", Natural(p.Get("b")), "e", `["1","/v/main","e","xé\n"]`, event.Natural},
-		{"the text of a number or boolean", Natural(p.Get("n"), p.Get("yes")), "e", `["1","/v/main","e","1.50","true"]`, event.Natural},
-		{"the canonical form of an object", Natural(p.Get("o")), "e", `["1","/v/main","e","{\"j\":[1],\"k\":2}"]`, event.Natural},
-		{"no native event", Natural(p.Get("n")), "", `["1","/v/main",null,"1.50"]`, event.Natural},
-		{"a natural part is null", Natural(p.Get("n"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
-		{"a natural part is empty", Natural(p.Get("n"), p.Get("empty")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
-		{"a natural part is missing", Natural(p.Get("gone")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
-		{"a part of a content is absent", Content(p.Get("n"), p.Get("gone"), p.Get("empty")), "e", `["1","/v/main","e","1.50",null,null]`, event.Content},
-		{"all parts of a content are absent", Content(p.Get("gone"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
-		{"many parts", Content(p.Get("n"), p.Get("n"), p.Get("yes"), p.Get("gone"), p.Get("n")), "e", `["1","/v/main","e","1.50","1.50","true",null,"1.50"]`, event.Content},
-		{"the payload", Content(), "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
-		{"nothing said", Identity{}, "e", `["1","/v/main","e","` + canonical + `"]`, event.Content},
+		{"a string's value", Natural(p.Get("b")), "e", `["1","/v/main","e","xé\n"]`, event.IDNatural},
+		{"the text of a number or boolean", Natural(p.Get("n"), p.Get("yes")), "e", `["1","/v/main","e","1.50","true"]`, event.IDNatural},
+		{"the canonical form of an object", Natural(p.Get("o")), "e", `["1","/v/main","e","{\"j\":[1],\"k\":2}"]`, event.IDNatural},
+		{"no native event", Natural(p.Get("n")), "", `["1","/v/main",null,"1.50"]`, event.IDNatural},
+		{"a natural part is null", Natural(p.Get("n"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
+		{"a natural part is empty", Natural(p.Get("n"), p.Get("empty")), "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
+		{"a natural part is missing", Natural(p.Get("gone")), "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
+		{"a part of a content is absent", Content(p.Get("n"), p.Get("gone"), p.Get("empty")), "e", `["1","/v/main","e","1.50",null,null]`, event.IDContent},
+		{"all parts of a content are absent", Content(p.Get("gone"), p.Get("null")), "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
+		{"many parts", Content(p.Get("n"), p.Get("n"), p.Get("yes"), p.Get("gone"), p.Get("n")), "e", `["1","/v/main","e","1.50","1.50","true",null,"1.50"]`, event.IDContent},
+		{"the payload", Content(), "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
+		{"nothing said", Identity{}, "e", `["1","/v/main","e","` + canonical + `"]`, event.IDContent},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

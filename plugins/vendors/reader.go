@@ -8,10 +8,10 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
-// Reader reads the fields of one event by their meaning: true and "true", 13 and
-// "13" are the same. A value that cannot be read is left out, and an issue names
-// the field. Where a method takes several values, the first that can be read
-// counts.
+// Reader reads the fields of one event by their meaning: true and "true" are the same, and
+// so are 13 and "13". A value that cannot be read is left out, and an issue names the field
+// by its path in event.Data, or by the attribute of the event. Where a method takes several
+// values, the first one that can be read counts.
 type Reader struct {
 	northAmerican bool
 	issues        []event.Issue
@@ -23,11 +23,12 @@ func (r *Reader) issue(field string, reason event.Reason) {
 	}
 }
 
-// Contradict notes that what the route declared does not fit the payload.
+// Contradict notes that the payload is not of the native event that the route declares.
 func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 
-// read returns the first scalar that parse takes. The reason is the issue of a
-// scalar that it does not take.
+// read returns what parse makes of the first scalar that it takes, or "". Where parse takes
+// none of the scalars, there is an issue with the reason; where there is an array or object
+// instead of a scalar, the reason is wrong_type.
 func (r *Reader) read(field string, reason event.Reason, parse func(string) (string, bool), values []payload.Value) string {
 	var failed event.Reason
 	for _, v := range values {
@@ -87,7 +88,7 @@ func (r *Reader) Phone(field string, values ...payload.Value) string {
 	return r.read(field, event.NotAPhone, parse, values)
 }
 
-// PhoneOrShortCode reads what a message is from or to.
+// PhoneOrShortCode reads the number that a message is from or to.
 func (r *Reader) PhoneOrShortCode(field string, values ...payload.Value) string {
 	parse := parsePhoneOrShortCode
 	if r.northAmerican {
@@ -135,7 +136,7 @@ func (r *Reader) Bool(field string, values ...payload.Value) event.Bool {
 
 func parseBool(s string) (string, bool) { return s, s == "true" || s == "false" }
 
-// Texts reads an array of scalars; a scalar stands for an array of one.
+// Texts reads an array of scalars. A single scalar counts as an array of one element.
 func (r *Reader) Texts(field string, v payload.Value) []string {
 	if v.Absent() {
 		return nil
@@ -146,7 +147,7 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 		}
 		return nil
 	}
-	var texts []string
+	texts := make([]string, 0, v.Len())
 	for element := range v.Elements() {
 		if text := r.Text(field, element); text != "" {
 			texts = append(texts, text)
@@ -155,9 +156,8 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 	return texts
 }
 
-// Pairs reads an open map. The value of a pair is a string, JSON text where it
-// was no scalar, and "" where it was null. Of a name that stands there twice the
-// last value counts.
+// Pairs reads an open map. The value of a pair is a string: the JSON text of an array or
+// object, "" for null. If a name stands twice in the map, its last value counts.
 func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	var pairs []event.Pair
 	for _, m := range r.members(field, v) {
@@ -170,7 +170,7 @@ func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	return pairs
 }
 
-// Objects yields the members of an open map that are objects, each name once.
+// Objects yields the members of an open map whose values are objects, each name once.
 func (r *Reader) Objects(field string, v payload.Value) iter.Seq2[string, payload.Value] {
 	return func(yield func(string, payload.Value) bool) {
 		for _, m := range r.members(field, v) {
@@ -186,15 +186,15 @@ type member struct {
 	value payload.Value
 }
 
-// members returns the members of an open map, each name once, where it stood
-// first, with its last value.
+// members returns the members of an open map, each name once: at the place where it stands
+// first, with the value that stands last.
 func (r *Reader) members(field string, v payload.Value) []member {
 	object := r.object(field, v)
 	if object.Kind() != payload.Object {
 		return nil
 	}
 	members := make([]member, 0, 4)
-	var index map[string]int // of the members, once they are too many to look at each
+	var index map[string]int // where each name stands in members, once there are too many members to look at each
 	for name, value := range object.Members() {
 		i, known := index[name]
 		if index == nil {
@@ -217,12 +217,12 @@ func (r *Reader) members(field string, v payload.Value) []member {
 	return members
 }
 
-// Array returns the value if it is an array with elements, else a missing one.
+// Array returns the value if it is an array with elements, else a missing value.
 func (r *Reader) Array(field string, v payload.Value) payload.Value {
 	return r.container(field, payload.Array, v)
 }
 
-// object returns the value if it is an object with members, else a missing one.
+// object returns the value if it is an object with members, else a missing value.
 func (r *Reader) object(field string, v payload.Value) payload.Value {
 	return r.container(field, payload.Object, v)
 }
@@ -238,7 +238,8 @@ func (r *Reader) container(field string, kind payload.Kind, v payload.Value) pay
 	return v
 }
 
-// Object reads a native structure within another.
+// Object reads an object within the payload as a native structure. The structure is empty if
+// the value is no object.
 func Object[T any](r *Reader, field string, v payload.Value) T {
 	return payload.Bind[T](r.object(field, v))
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/event"
 )
 
-// Undeclared is the folder of samples whose route names no native event.
+// Undeclared is the folder of samples for which the route declares no native event.
 const Undeclared = "undeclared"
 
-// Sample returns the body of a sample of a native event: one that decodes without
-// an issue, to the first of the event's types if there is such a one.
+// Sample returns the body of a sample of a native event. The sample decodes without an
+// issue; if there are several such samples, one that gives the first type of the native
+// event is preferred.
 func (v *Vendor) Sample(native string) ([]byte, error) {
 	if v.Samples == nil {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
@@ -24,7 +25,7 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 	for _, folder := range []string{native, Undeclared} {
 		declared := native
 		if folder == Undeclared {
-			declared = "" // the payload tells
+			declared = "" // the payload names the native event, or its shape tells it
 		}
 		files, err := fs.Glob(v.Samples, path.Join("testdata", folder, "*.json"))
 		if err != nil {
@@ -53,8 +54,8 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 	return plain, nil
 }
 
-// plainType returns the type of the events that a body, declared so, gives, and
-// whether they are of that native event and without issues.
+// plainType decodes a body as the declared native event. It returns the type of the events,
+// and whether they are of the native event and have no issues.
 func (v *Vendor) plainType(native, declared string, body []byte) (eventType string, ok bool) {
 	d := &delivery.Delivery{Vendor: v.Name, Event: declared, Body: body}
 	document, err := v.Payload(d)

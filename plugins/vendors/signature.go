@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/hmac"
-	_ "crypto/sha1"   // of CallRail
-	_ "crypto/sha256" // of most
-	_ "crypto/sha512" // of OneRoute
+	_ "crypto/sha1"   // the hash of CallRail
+	_ "crypto/sha256" // the hash of most senders
+	_ "crypto/sha512" // the hash of OneRoute
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -16,31 +16,31 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
-// Signature is how a sender signs: a header that holds the HMAC of the body as
-// sent, keyed with the text of a secret.
+// Signature says how a sender signs: in a header stands the HMAC of the body as sent, with
+// the text of a secret as the key.
 type Signature struct {
 	Header   string
 	Hash     crypto.Hash // SHA1, SHA256 or SHA512
 	Encoding Encoding
-	Prefix   string // in front of the encoded HMAC
-	// Reserialised says that the HMAC may also be that of the body as a JSON
-	// document without insignificant whitespace: see Reserialise.
+	Prefix   string // stands in front of the encoded HMAC
+	// Reserialised says that the sender may have computed the HMAC over another text of
+	// the same JSON document: see Reserialise.
 	Reserialised bool
 }
 
-// Encoding is how an HMAC is written.
+// Encoding says how an HMAC is written.
 type Encoding string
 
 // The encodings of an HMAC.
 const (
 	Hex    Encoding = "hex"
-	Base64 Encoding = "base64" // standard, padded
+	Base64 Encoding = "base64" // the standard alphabet, with padding
 )
 
-// Key computes HMACs with one secret. It may be used by several goroutines.
+// Key computes HMACs with one secret. Several goroutines may use it at the same time.
 type Key struct{ hashes sync.Pool }
 
-// Key returns the key of a secret.
+// Key returns the key that is made from a secret.
 func (s *Signature) Key(secret string) *Key {
 	return &Key{sync.Pool{New: func() any { return hmac.New(s.Hash.New, []byte(secret)) }}}
 }
@@ -54,7 +54,7 @@ func (k *Key) MAC(body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Sign returns the header's value for a body.
+// Sign returns the value of the header for a body.
 func (s *Signature) Sign(secret string, body []byte) string {
 	mac := s.Key(secret).MAC(body)
 	if s.Encoding == Base64 {
@@ -63,8 +63,8 @@ func (s *Signature) Sign(secret string, body []byte) string {
 	return s.Prefix + hex.EncodeToString(mac)
 }
 
-// Decode returns the HMAC that a header's value, without its prefix, is said to
-// be, nil if it is none.
+// Decode decodes the value of the header, without its prefix. It returns nil if the value
+// is not the encoding of as many bytes as the HMAC has.
 func (s *Signature) Decode(text string) []byte {
 	decode := hex.DecodeString
 	if s.Encoding == Base64 {
@@ -77,9 +77,10 @@ func (s *Signature) Decode(text string) []byte {
 	return mac
 }
 
-// Reserialise returns what else than the body may be signed: the document without
-// insignificant whitespace, its strings as sent and as JavaScript writes them. It
-// returns nothing that equals the body, and nothing if that is no JSON.
+// Reserialise returns the texts that the sender may have signed instead of the body: the
+// JSON document without insignificant whitespace, first with its strings as sent, then with
+// its strings as JavaScript writes them. It leaves out texts that equal the body, and
+// returns nothing if the body is no JSON.
 func (s *Signature) Reserialise(body []byte) [][]byte {
 	var compact bytes.Buffer
 	if !s.Reserialised || json.Compact(&compact, body) != nil {

@@ -56,7 +56,9 @@ func TestRefusalsOfNetHTTP(t *testing.T) {
 				eventually(t, func() bool { return len(s.metrics.all("webhook_deliveries")) > 0 })
 				require.Equal(t, map[string]int64{"none unreadable": 1}, s.metrics.all("webhook_deliveries"))
 				if tlsYAML == "" {
-					eventually(t, func() bool { return strings.Contains(s.logs.String(), "status="+res.Status[:3]+" outcome=unreadable") })
+					eventually(t, func() bool { return strings.Contains(s.logs.String(), "Answered a request") })
+					require.Contains(t, s.logs.String(), "outcome=unreadable")
+					require.Contains(t, s.logs.String(), "status="+res.Status[:3])
 				}
 			})
 		}

@@ -4,11 +4,13 @@ package kafka_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,12 +18,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookswitch/hookswitch/tests/services"
+
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+
+	_ "github.com/hookswitch/hookswitch/plugins"
 )
 
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
@@ -246,14 +254,14 @@ func TestWorker(t *testing.T) {
 	}
 	used := map[int32]bool{}
 	for _, r := range k.Records(t, names.raw) {
-		h := headers(r)
-		require.Equal(t, h["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
-		require.NotEmpty(t, h["webhook_delivery_id"])
-		require.Contains(t, h["webhook_route"], "/"+h["webhook_vendor"])
-		for _, stamp := range []string{"webhook_delivery_id", "webhook_received_at", "webhook_route"} {
-			delete(h, stamp)
+		sent := headers(r)
+		require.Equal(t, sent["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
+		require.Contains(t, sent["webhook_route"], "/"+sent["webhook_vendor"])
+		for _, key := range []string{"webhook_received_at", "webhook_delivery_id", "webhook_route"} {
+			require.NotEmpty(t, sent[key])
+			delete(sent, key)
 		}
-		got = append(got, raw{h, string(r.Value)})
+		got = append(got, raw{sent, string(r.Value)})
 		used[r.Partition] = true
 	}
 	require.ElementsMatch(t, want, got)
@@ -265,7 +273,7 @@ func TestWorker(t *testing.T) {
 	}
 	services.Eventually(t, written, "all is decoded")
 	records := k.Records(t, names.events)
-	requireEvents(t, samples, records, values(records)) // which Kafka does not stamp
+	requireEvents(t, samples, records, services.Unstamped(t, values(records)))
 	requireDeadLetters(t, k, samples, names.deadLetters)
 
 	// What was committed is not decoded again, by whoever takes over.
@@ -274,6 +282,65 @@ func TestWorker(t *testing.T) {
 	start(t, k, "raw.yaml", names).Deliver(t, more)
 	services.Eventually(t, func() bool { return len(k.Records(t, names.events)) >= events+1 }, "the last delivery is decoded")
 	require.Len(t, k.Records(t, names.events), events+1)
+}
+
+// TestWorkerGivesTheSame decodes what raw.yaml has written by worker.yaml, and at once
+// from the record's headers and value: the events are the same, byte for byte, with the
+// account, the time and the id that the door has given each delivery.
+func TestWorkerGivesTheSame(t *testing.T) {
+	k := services.StartKafka(t)
+	names := makeTopics(t, k)
+	samples := services.Samples(t)
+	start(t, k, "raw.yaml", names, "HOOKSWITCH_ACCOUNT=north").Deliver(t, samples...)
+
+	var want []string
+	for _, r := range k.Records(t, names.raw) {
+		sent := headers(r)
+		for _, event := range decode(t, sent, r.Value) {
+			var e struct{ Source, RecordedTime, DeliveryID string }
+			require.NoError(t, json.Unmarshal([]byte(event), &e))
+			require.Equal(t, "/"+sent["webhook_vendor"]+"/north", e.Source)
+			require.Equal(t, sent["webhook_received_at"], e.RecordedTime)
+			require.Equal(t, sent["webhook_delivery_id"], e.DeliveryID)
+			want = append(want, event)
+		}
+	}
+	require.Len(t, services.Unstamped(t, want), len(want), "every event has what the door stamps")
+	require.Greater(t, len(want), len(samples)/2)
+
+	start(t, k, "worker.yaml", names)
+	services.Eventually(t, func() bool { return len(k.Records(t, names.events)) >= len(want) }, "all is decoded")
+	got := values(k.Records(t, names.events))
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Empty(t, cmp.Diff(want, got))
+}
+
+// decode returns the events of a delivery, none if it is undecodable.
+func decode(t *testing.T, metadata map[string]string, body []byte) (events []string) {
+	t.Helper()
+	builder := service.NewResourceBuilder()
+	require.NoError(t, builder.AddProcessorYAML("label: decode\nwebhook_decode: {}"))
+	resources, stop, err := builder.Build()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, stop(context.WithoutCancel(t.Context()))) }()
+	msg := service.NewMessage(body)
+	for key, value := range metadata {
+		msg.MetaSetMut(key, value)
+	}
+	var batch service.MessageBatch
+	require.NoError(t, resources.AccessProcessor(t.Context(), "decode", func(p *service.ResourceProcessor) {
+		batch, err = p.Process(t.Context(), msg)
+	}))
+	require.NoError(t, err)
+	for _, m := range batch {
+		if m.GetError() == nil {
+			text, err := m.AsBytes()
+			require.NoError(t, err)
+			events = append(events, string(text))
+		}
+	}
+	return events
 }
 
 // TestWorkerCoding has a body that does not inflate: its dead letter says so, also

@@ -150,6 +150,22 @@ func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
 	return sum
 }
 
+// PeakResident returns how many bytes of memory the process has had at most. It skips a
+// test where the system does not tell.
+func (h *Hookswitch) PeakResident(t testing.TB) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.cmd.Process.Pid))
+	if err != nil {
+		Missing(t, "reading the memory of a process", err)
+	}
+	_, rest, found := strings.Cut(string(status), "\nVmHWM:")
+	require.True(t, found, "%s", status)
+	var kilobytes int64
+	_, err = fmt.Sscanf(rest, "%d kB", &kilobytes)
+	require.NoError(t, err)
+	return kilobytes << 10
+}
+
 // Post posts a delivery and returns the status of the answer.
 func (h *Hookswitch) Post(vendor, event, contentType string, body []byte) (int, error) {
 	path := "/" + vendor

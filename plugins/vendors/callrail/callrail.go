@@ -1,6 +1,6 @@
-// Package callrail decodes the webhooks of CallRail: calls, texts and forms.
-// No payload names its native event; the route does, or its shape tells. Bodies
-// are JSON or forms.
+// Package callrail decodes the webhooks of CallRail: calls, texts and forms. No payload
+// names its native event: the route declares the native event, or it is guessed from the
+// shape of the payload. Bodies are JSON or forms.
 //
 // https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks
 package callrail
@@ -28,17 +28,17 @@ func init() {
 		SecretEnv: "CALLRAIL_SIGNING_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
-			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
-			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: of(calls, callRouted)},
-			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: of(forms, formSubmitted)},
-			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: of(calls, callModified)},
-			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: of(calls, callCompleted)},
-			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: of(calls, callCompleted)},
-			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: of(calls, callStarted)},
-			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: of(texts, textMessage)},
-			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: of(texts, textReceived)},
-			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: of(texts, textSent)},
-			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: of(calls, voiceAssistAnswered)},
+			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified)},
+			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: only(calls, callRouted)},
+			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: only(forms, formSubmitted)},
+			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified)},
+			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted)},
+			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted)},
+			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: only(calls, callStarted)},
+			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: only(texts, textMessage)},
+			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: only(texts, textReceived)},
+			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: only(texts, textSent)},
+			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: only(calls, voiceAssistAnswered)},
 		},
 		Shape:         shape,
 		Other:         other,
@@ -46,8 +46,9 @@ func init() {
 	})
 }
 
-// family is what a payload unmistakably is, whatever the route says. A form_data
-// of nothing tells nothing: calls send "" for what they lack.
+// family is what a payload unmistakably is, whatever the route declares: a call, a text or
+// a form. An empty form_data is no sign of a form, because calls send "" for keys without a
+// value.
 type family string
 
 const (
@@ -68,27 +69,29 @@ func (o *record) family() family {
 	return ""
 }
 
-// sent reports whether the key is there, whatever its value.
+// sent reports whether the payload has the key, whatever its value is.
 func sent(v payload.Value) bool { return v.Kind() != payload.Missing }
 
-// native is a native structure: one that embeds record.
+// native is a pointer to a native structure that embeds record.
 type native[T any] interface {
 	*T
 	family() family
 }
 
-// of returns a conversion that takes no payload of another family for what the
-// route declared.
-func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) vendors.Draft) func(*vendors.Input) vendors.Draft {
-	structures := sync.Pool{New: func() any { return new(T) }} // they are large
+// only returns a conversion for payloads of one family, or of no family. A payload of
+// another family becomes an unrecognized event.
+func only[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) vendors.Draft) func(*vendors.Input) vendors.Draft {
+	structures := sync.Pool{New: func() any { return new(T) }} // the structures are large
 	return func(in *vendors.Input) vendors.Draft {
 		structure := structures.Get().(*T)
-		defer structures.Put(structure)
-		*structure = *new(T)
-		payload.BindTo(in.Payload, structure)
+		defer func() {
+			*structure = *new(T) // the next payload finds an empty structure
+			structures.Put(structure)
+		}()
+		vendors.BindTo(in, structure)
 		if actual := P(structure).family(); actual != "" && actual != declared {
 			draft := other(in)
-			draft.Type = "callrail.unrecognized"
+			draft.Type = event.Unrecognized("callrail")
 			draft.Read.Contradict()
 			return draft
 		}
@@ -96,7 +99,7 @@ func of[T any, P native[T]](declared family, convert func(*T, *vendors.Reader) v
 	}
 }
 
-// shape guesses the native event of what one URL for all events receives.
+// shape guesses the native event of a payload for which no route declares one.
 func shape(p payload.Value) string {
 	c := payload.Bind[call](p)
 	switch c.family() {
@@ -111,7 +114,7 @@ func shape(p payload.Value) string {
 	case p.Has("call_id") && c.ResourceID.Absent() && c.ID.Absent():
 		return "voice_assist_call_answered"
 	case !isCall && sent(c.FormData):
-		return "form_submission" // an empty one
+		return "form_submission" // a form without a field
 	case !isCall:
 		return ""
 	case sent(c.Changes) && direction == "outbound":
@@ -145,7 +148,7 @@ type record struct {
 	CompanyName         payload.Value `json:"company_name"`
 	LeadStatus          payload.Value `json:"lead_status"`
 
-	// What tells calls, texts and forms apart.
+	// These keys tell calls, texts and forms apart.
 	CallType          payload.Value `json:"call_type"`
 	StartTime         payload.Value `json:"start_time"`
 	SourceNumber      payload.Value `json:"source_number"`
@@ -154,7 +157,7 @@ type record struct {
 	FormData          payload.Value `json:"form_data"` // an open map
 }
 
-// marketing is what brought the contact to a call or form.
+// marketing is the marketing that brought a contact to a call or form.
 type marketing struct {
 	Source         payload.Value `json:"source"`
 	Medium         payload.Value `json:"medium"`
@@ -175,7 +178,7 @@ type marketing struct {
 	Milestones     payload.Value `json:"milestones"`
 }
 
-// milestone is a value of milestones, an open map.
+// milestone is the value of a member of milestones, which is an open map.
 type milestone struct {
 	EventDate payload.Value `json:"event_date"`
 	Source    payload.Value `json:"source"`
@@ -186,8 +189,8 @@ type milestone struct {
 	Referrer  payload.Value `json:"referrer"`
 }
 
-// call is the one object that all events of a call send, fuller each time. A
-// missing value is "", a duration a string.
+// call is the object that all native events of a call send, each of them with more of its
+// keys filled. A missing value is sent as "", and a duration as a string.
 type call struct {
 	record
 	marketing
@@ -274,15 +277,15 @@ func callCompleted(c *call, r *vendors.Reader) vendors.Draft {
 func callModified(c *call, r *vendors.Reader) vendors.Draft {
 	draft := convertCall(c, r)
 	draft.Type = event.CallUpdated
-	draft.ID = vendors.Content() // a call is modified more than once, and nothing tells when
+	draft.ID = vendors.Content() // a call may be modified several times, and no key says when
 	draft.Data.Call = completed(c, r)
 	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
 	draft.Data.Changes = changes(r, c.Changes)
 	return draft
 }
 
-// convertCall converts all of a call but the call itself, of which each event
-// knows another part.
+// convertCall converts everything except the fields of event.Call, of which each native
+// event knows a different part.
 func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&c.record)),
@@ -290,7 +293,7 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&c.record, c.CustomerPhoneNumber),
 		Read:    r,
 		Data: event.Data{
-			Channel:     event.Phone,
+			Channel:     event.ChannelPhone,
 			Direction:   r.Direction("direction", c.Direction),
 			Contact:     contact(&c.record, r, c.CustomerPhoneNumber),
 			Account:     account(&c.record, r),
@@ -300,8 +303,9 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 	}
 }
 
-// started leaves out what the vendor presets before a call is over: a pre-call
-// reads answered false, call_type missed and duration 0, and is no missed call.
+// started converts what is known of a call before it has ended. It leaves out the keys that
+// the vendor fills beforehand: a pre-call says answered false, call_type missed and duration
+// 0, and is no missed call.
 func started(c *call, r *vendors.Reader) *event.Call {
 	return &event.Call{
 		ID:                       r.Text("call.id", c.ResourceID, c.ID),
@@ -355,8 +359,8 @@ func textSent(t *text, r *vendors.Reader) vendors.Draft {
 	return draft
 }
 
-// textMessage converts a text of which nothing tells whether it was sent or
-// received, so neither number is the contact's.
+// textMessage converts a text that may have been sent or received. As no key tells which,
+// neither number is known to be the contact's.
 func textMessage(t *text, r *vendors.Reader) vendors.Draft {
 	draft := convertText(t, r)
 	draft.Person = personOf(&t.record, payload.Value{})
@@ -372,7 +376,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 		Time:    sentAt,
 		Read:    r,
 		Data: event.Data{
-			Channel: event.SMS,
+			Channel: event.ChannelSMS,
 			Agent:   convertAgent(r, t.Agent),
 			Account: account(&t.record, r),
 			Message: event.Message{
@@ -398,7 +402,7 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&f.record, f.CustomerPhoneNumber),
 		Read:    r,
 		Data: event.Data{
-			Channel: event.Web,
+			Channel: event.ChannelWeb,
 			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
 			Account: account(&f.record, r),
 			Form: &event.Form{
@@ -423,7 +427,7 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 		Person:  personOf(&v.record, payload.Value{}),
 		Read:    r,
 		Data: event.Data{
-			Channel: event.Phone,
+			Channel: event.ChannelPhone,
 			Call: &event.Call{
 				ID:        callID,
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
@@ -432,7 +436,8 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	}
 }
 
-// other converts what no rule fits. The id's prefix tells what it is about.
+// other converts a payload that is of no known native event. The prefix of the id tells
+// what kind of thing the payload is about.
 func other(in *vendors.Input) vendors.Draft {
 	o := payload.Bind[record](in.Payload)
 	resourceID := id(&o)
@@ -449,7 +454,7 @@ func other(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// rid is the canonical id: resource_id, which came in 2022, else id.
+// rid returns the id of a call, text or form: resource_id, which came in 2022, else id.
 func rid(o *record) payload.Value {
 	for _, v := range []payload.Value{o.ResourceID, o.ID} {
 		if _, ok := v.Scalar(); ok && !v.Absent() {
@@ -464,7 +469,7 @@ func id(o *record) string {
 	return text
 }
 
-// personOf returns what tells people apart: the person's id, else the phone.
+// personOf returns the id of the person, else the phone number.
 func personOf(o *record, phone payload.Value) string {
 	if person, ok := o.PersonResourceID.Scalar(); ok && person != "" {
 		return person
@@ -551,8 +556,9 @@ func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
 	return converted
 }
 
-// changes reads what was modified, as names of our dictionary. An element is a
-// name or an object that has one; which, the vendor does not say.
+// changes reads the names of the fields that were modified, and translates them to the
+// names of event.Data. The vendor does not say whether an element is a name or an object
+// that has a name, so both are read.
 func changes(r *vendors.Reader, v payload.Value) []string {
 	var converted []string
 	seen := map[string]bool{}

@@ -1,6 +1,6 @@
-// Package mobiniti decodes the webhooks of Mobiniti: texts, what became of them
-// and of the contacts. No payload names its native event; the route does, or its
-// shape tells.
+// Package mobiniti decodes the webhooks of Mobiniti: texts, what became of texts, and what
+// became of contacts. No payload names its native event: the route declares the native
+// event, or it is guessed from the shape of the payload.
 //
 // https://api.mobiniti.com/v1/docs
 package mobiniti
@@ -41,8 +41,8 @@ func init() {
 	})
 }
 
-// shape tells by the presence of keys, whatever their values: a rejection may be
-// all "".
+// shape guesses the native event by the keys of the payload. Values do not matter: all
+// values of a rejection may be "".
 func shape(p payload.Value) string {
 	switch {
 	case p.Has("statuses") && p.Has("messages"):
@@ -65,15 +65,15 @@ func shape(p payload.Value) string {
 
 // native data structures
 
-// contact is the one object of all events but a rejection and a delivery report.
-// Its id is the contact's, not the event's.
+// contact is the payload of all native events except rejection and delivery_report. Its id
+// is the id of the contact, not of the event.
 type contact struct {
 	ID             payload.Value `json:"id"`
 	FirstName      payload.Value `json:"first_name"`
 	LastName       payload.Value `json:"last_name"`
 	Email          payload.Value `json:"email"`
 	PhoneNumber    payload.Value `json:"phone_number"`
-	Status         payload.Value `json:"status"` // suspended, deactivated, resumed, transferred
+	Status         payload.Value `json:"status"` // suspended, deactivated, resumed or transferred
 	Bounces        payload.Value `json:"bounces"`
 	ShortCode      payload.Value `json:"short_code"`
 	Message        payload.Value `json:"message"`
@@ -105,7 +105,7 @@ func received(in *vendors.Input) vendors.Draft {
 		Person:  personOf(&converted),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Inbound,
 			Contact:   converted,
 			Message: event.Message{
@@ -129,7 +129,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Contact: converted,
 			Subscription: &event.Subscription{
-				Channel:    string(event.SMS),
+				Channel:    string(event.ChannelSMS),
 				Scope:      r.Text("subscription.scope", c.To),
 				Subscribed: event.False,
 			},
@@ -166,7 +166,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 }
 
 func rejected(in *vendors.Input) vendors.Draft {
-	f, r := payload.Bind[rejection](in.Payload), in.Read()
+	f, r := vendors.Bind[rejection](in), in.Read()
 	return vendors.Draft{
 		Type: event.MessageRejected,
 		ID:   vendors.Content(),
@@ -181,19 +181,19 @@ func rejected(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// other converts what no rule fits.
+// other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {
 	_, _, converted := contactOf(in)
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: personOf(&converted),
-		Read:   in.Read(), // anew: the event has no contact to note issues of
+		Read:   in.Read(), // a new reader, without issues of a contact that the event does not have
 	}
 }
 
-// contactOf returns the object as sent, a reader for the event, and the contact.
+// contactOf returns the payload as sent, a reader for the event, and the contact.
 func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
+	c, r := vendors.Bind[contact](in), in.Read()
 	return c, r, event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		FirstName:      r.Text("contact.first_name", c.FirstName),
@@ -204,5 +204,5 @@ func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
 	}
 }
 
-// personOf returns the contact's phone, else the id.
+// personOf returns the phone number of the contact, else the id.
 func personOf(c *event.Contact) string { return cmp.Or(c.Phone, c.ID) }

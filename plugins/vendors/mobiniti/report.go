@@ -1,6 +1,7 @@
 package mobiniti
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strings"
@@ -10,14 +11,15 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// A delivery report is a batch: messages, and statuses that list the numbers they
-// hold for. Only the number joins the two. Each message becomes an event, and so
-// does each number of a status that no message has. The raw of an event is a
-// slice: a report of that message or number alone, which decodes to just that
-// event. What fits none of this rides in one event of its own.
+// A delivery report has an array of messages, and an array of statuses; each status lists
+// the recipients that have the status. Only the phone number joins messages and statuses.
+// Each message becomes an event. Each number in a status that no message has becomes an
+// event too. The raw of an event is a slice: a report of this message or number alone, which
+// decodes to just this event. Elements that are none of these are put into one more event.
 //
-// All of it is linear in the report. Slices repeat what several events share, so
-// a report that would grow beyond bounds is not sliced.
+// Time and memory are linear in the report. A slice repeats what it shares with other
+// slices. A report whose slices together would be too large is not sliced: it becomes one
+// event.
 
 // native data structures
 
@@ -28,7 +30,7 @@ type report struct {
 }
 
 type status struct {
-	Code       payload.Value `json:"code"` // a string; only "100", delivered, is documented
+	Code       payload.Value `json:"code"` // a string; only "100" is documented, which means delivered
 	Status     payload.Value `json:"status"`
 	Recipients payload.Value `json:"recipients"`
 	Success    payload.Value `json:"success"`
@@ -45,18 +47,18 @@ type message struct {
 // native data structure conversion
 
 func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
-	s := newSlicer(in.Payload)
-	if err := s.take(in); err != nil {
+	s := newSlicer(in)
+	if err := s.join(in); err != nil {
 		return err
 	}
 	if len(s.joined)+len(s.orphans) == 0 || s.size > 8*len(in.Payload.Text())+2<<10*s.events {
 		return emit(other(in))
 	}
-	slice := func(statuses *listings, messages string) string {
+	slice := func(l *listings, messages string) string {
 		if s.events == 1 {
-			return "" // it is the report itself
+			return "" // the slice is the whole report
 		}
-		return s.slice(statuses, messages)
+		return s.slice(l, messages)
 	}
 	i := 0
 	for element := range s.messages() {
@@ -74,15 +76,15 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 			return err
 		}
 	}
-	if !s.left() {
+	if !s.hasLeftovers() {
 		return nil
 	}
 	return emit(vendors.Draft{Raw: s.leftover()})
 }
 
-func convertMessage(in *vendors.Input, element payload.Value, of *listings) vendors.Draft {
+func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendors.Draft {
 	m, r := payload.Bind[message](element), in.Read()
-	v := of.verdict(r)
+	v := l.verdict(r)
 	id := r.Text("message.id", m.ID)
 	phone, to := recipient(r, m.PhoneNumber)
 	return vendors.Draft{
@@ -92,7 +94,7 @@ func convertMessage(in *vendors.Input, element payload.Value, of *listings) vend
 		Person:  phone,
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
 			Contact:   event.Contact{Phone: phone},
 			Message: event.Message{
@@ -108,7 +110,7 @@ func convertMessage(in *vendors.Input, element payload.Value, of *listings) vend
 	}
 }
 
-// convertOrphan converts what a report says of a number that no message has.
+// convertOrphan converts what a report says about a number that no message has.
 func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	r := in.Read()
 	v := o.verdict(r)
@@ -119,7 +121,7 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 		Person: phone,
 		Read:   r,
 		Data: event.Data{
-			Channel:   event.SMS,
+			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
 			Contact:   event.Contact{Phone: phone},
 			Message: event.Message{
@@ -132,7 +134,8 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	}
 }
 
-// recipient reads whom a message is to: the contact's phone, or a short code.
+// recipient reads the number that a message is sent to. It returns the number twice if it
+// is a phone number, which is the contact's, and only as to if it is a short code.
 func recipient(r *vendors.Reader, v payload.Value) (phone, to string) {
 	if phone = r.Phone("contact.phone", v); phone != "" {
 		return phone, phone
@@ -140,11 +143,11 @@ func recipient(r *vendors.Reader, v payload.Value) (phone, to string) {
 	return "", r.PhoneOrShortCode("message.to", v)
 }
 
-// verdict is what the statuses of a number come to.
+// verdict is what all statuses of a number say together.
 type verdict struct {
 	eventType  string
-	status     status        // the one that holds, or none
-	code       payload.Value // for the id: the status's code, or the candidates
+	status     status        // the status of the number; empty if there are several, or none
+	code       payload.Value // the part of the id: the code of the status, or all candidates
 	candidates []string
 }
 
@@ -177,7 +180,8 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	return verdict{eventType: event.MessageReported, code: payload.Strings(codes), candidates: codes}
 }
 
-// outcome trusts the booleans: of the codes only one is documented.
+// outcome returns the type of the event by the booleans of a status, because only one of
+// the codes is documented.
 func outcome(r *vendors.Reader, s *listedStatus) string {
 	success, bounce := r.Bool("type", s.Success), r.Bool("type", s.Bounce)
 	switch {
@@ -195,36 +199,37 @@ func outcome(r *vendors.Reader, s *listedStatus) string {
 
 // slicing
 
-// slicer is a report taken apart.
+// slicer is a report whose messages and statuses are joined, and builds the slices.
 type slicer struct {
 	report
-	extras string // the members that no slice needs: they ride in the first
-	total  string // the member total_messages
+	extras string // the unknown members of the report, which only the first slice repeats
+	total  string // the member total_messages, which every slice repeats
 
-	joined       []*listings // of each message, nil where no status lists its number
-	orphans      []*listings // of each number and code that no message has
-	leftStatuses left
-	leftMessages left
+	joined       []*listings // what the report says of each message's number; nil if no status lists the number
+	orphans      []*listings // what the report says, under one code, of a number that no message has
+	leftStatuses leftovers
+	leftMessages leftovers
 
-	events int    // that the slices give
-	size   int    // of all slices, at most
-	text   []byte // of the slice that was built last
+	events int    // how many events the slices give
+	size   int    // how many bytes all slices have together, at most
+	text   []byte // the buffer that slices are built in
 }
 
-// left is what cannot be joined of an array, or what stands in its place.
-type left struct {
-	instead  string
-	elements []string
+// leftovers are the elements of an array that cannot be joined, or the value that
+// stands in the place of the array.
+type leftovers struct {
+	instead  string // the text of that value
+	elements []byte // the texts of the elements, each with a comma behind it
 }
 
-// listings is what a report says of one number: every status that lists it.
+// listings is what a report says about one number: all statuses that list the number.
 type listings struct {
 	all     []listing
-	size    int  // of their text
-	matched bool // a message has the number
+	size    int  // how many bytes the statuses take in a slice
+	matched bool // whether a message has the number
 }
 
-// listing is a status and the recipients in it that are one number, as sent.
+// listing is a status, and those of its recipients that are one number, as sent.
 type listing struct {
 	status     *listedStatus
 	recipients []payload.Value
@@ -232,14 +237,14 @@ type listing struct {
 
 type listedStatus struct {
 	status
-	code           string // "100" and 100 are the same
-	codeID         int    // of equal codes: these may be long, and are compared for each number
-	before, behind string // the status's text around its recipients
+	code           string // as text, so that "100" and 100 are equal
+	codeID         int    // is the same for equal codes: codes are compared for each number, and may be long
+	before, behind string // the text of the status in front of its recipients, and behind them
 }
 
-func newSlicer(p payload.Value) *slicer {
-	s := &slicer{report: payload.Bind[report](p)}
-	others := p.Rewrite(func(_ string, member payload.Value) string {
+func newSlicer(in *vendors.Input) *slicer {
+	s := &slicer{report: vendors.Bind[report](in)}
+	others := in.Payload.Rewrite(func(_ string, member payload.Value) string {
 		if member == s.Statuses || member == s.Messages || member == s.TotalMessages {
 			return ""
 		}
@@ -252,8 +257,9 @@ func newSlicer(p payload.Value) *slicer {
 	return s
 }
 
-// take joins messages and statuses by the numbers.
-func (s *slicer) take(in *vendors.Input) error {
+// join joins messages and statuses by the phone numbers. It returns an error if there are
+// too many events.
+func (s *slicer) join(in *vendors.Input) error {
 	codeIDs := map[string]int{}
 	numbers := map[string]*listings{}
 	var order []*listings
@@ -269,26 +275,30 @@ func (s *slicer) take(in *vendors.Input) error {
 			codeIDs[listed.code] = id
 		}
 		listed.codeID = id
-		bad := listing{status: listed}
+		var bad []byte // the status with the recipients that are no numbers
 		for recipient := range recipients.Elements() {
 			number := numberOf(recipient)
 			if number == "" {
-				bad.recipients = append(bad.recipients, recipient)
+				if bad == nil {
+					bad = append([]byte(listed.before), '[')
+				}
+				bad = append(append(bad, recipient.Text()...), ',')
 				continue
 			}
-			of := numbers[number]
-			if of == nil {
-				of = &listings{}
-				numbers[number] = of
-				order = append(order, of)
-				if len(order) > in.MaxEvents { // each number is an event at least
+			l := numbers[number]
+			if l == nil {
+				l = &listings{}
+				numbers[number] = l
+				order = append(order, l)
+				if len(order) > in.MaxEvents { // each number gives at least one event
 					return in.TooMany()
 				}
 			}
-			of.add(listed, recipient)
+			l.add(listed, recipient)
 		}
-		if len(bad.recipients) > 0 {
-			s.leftStatuses.add(string(bad.append(nil)))
+		if bad != nil {
+			bad[len(bad)-1] = ']'
+			s.leftStatuses.add(string(append(bad, listed.behind...)))
 		}
 	}
 
@@ -298,22 +308,22 @@ func (s *slicer) take(in *vendors.Input) error {
 			s.leftMessages.add(element.Text())
 			continue
 		}
-		of := numbers[numberOf(element.Get("phone_number"))]
-		s.joined = append(s.joined, of)
+		l := numbers[numberOf(element.Get("phone_number"))]
+		s.joined = append(s.joined, l)
 		s.count(1, len(element.Text()))
-		if of != nil {
-			of.matched = true
-			s.size += of.size
+		if l != nil {
+			l.matched = true
+			s.size += l.size
 		}
 	}
-	for _, of := range order {
-		if !of.matched {
-			codes := of.byCode()
+	for _, l := range order {
+		if !l.matched {
+			codes := l.byCode()
 			s.orphans = append(s.orphans, codes...)
-			s.count(len(codes), of.size)
+			s.count(len(codes), l.size)
 		}
 	}
-	if s.left() {
+	if s.hasLeftovers() {
 		s.count(1, s.leftStatuses.size()+s.leftMessages.size())
 	}
 	if s.events > in.MaxEvents {
@@ -322,7 +332,8 @@ func (s *slicer) take(in *vendors.Input) error {
 	return nil
 }
 
-// count counts slices of that size together, beside what each of them repeats.
+// count adds slices to events and size. The given size is that of all these slices
+// together, without what every slice repeats.
 func (s *slicer) count(events, size int) {
 	s.events += events
 	s.size += events*(len(`{,"statuses":[],"messages":[]}`)+len(s.total)) + size
@@ -332,7 +343,7 @@ func isMessage(element payload.Value) bool {
 	return element.Kind() == payload.Object && !element.Absent()
 }
 
-// messages yields the messages that are joined.
+// messages yields the messages that become events.
 func (s *slicer) messages() iter.Seq[payload.Value] {
 	return func(yield func(payload.Value) bool) {
 		for element := range s.Messages.Elements() {
@@ -352,7 +363,7 @@ func listedStatusOf(element payload.Value) (listed *listedStatus, recipients pay
 			code = s.Code.Text()
 		}
 	}
-	const mark = "\x00" // which no JSON holds
+	const mark = "\x00" // no JSON holds this byte
 	text := element.Rewrite(func(_ string, member payload.Value) string {
 		if member == s.Recipients {
 			return mark
@@ -363,8 +374,9 @@ func listedStatusOf(element payload.Value) (listed *listedStatus, recipients pay
 	return &listedStatus{status: s, code: code, before: before, behind: behind}, s.Recipients
 }
 
-// numberOf returns what joins a message to its statuses: a report writes one
-// number with and without its country code.
+// numberOf returns the phone number in one form, because a report writes the same number
+// with and without its country code. A string that is no phone number stays as sent. It
+// returns "" if the value is neither a string nor a number.
 func numberOf(v payload.Value) string {
 	if v.Kind() != payload.String && v.Kind() != payload.Number {
 		return ""
@@ -376,7 +388,7 @@ func numberOf(v payload.Value) string {
 	return text
 }
 
-// add adds a recipient to the listing of the status, the last one if there is one.
+// add adds a recipient of a status. Recipients of one status have to be added in a row.
 func (l *listings) add(listed *listedStatus, recipient payload.Value) {
 	if n := len(l.all); n == 0 || l.all[n-1].status != listed {
 		l.all = append(l.all, listing{status: listed})
@@ -387,7 +399,7 @@ func (l *listings) add(listed *listedStatus, recipient payload.Value) {
 	l.size += len(recipient.Text()) + len(",")
 }
 
-// byCode returns the listings of each code, in the order of the report.
+// byCode splits the listings by their codes, in the order of the report.
 func (l *listings) byCode() []*listings {
 	if len(l.all) == 1 {
 		return []*listings{l}
@@ -395,13 +407,13 @@ func (l *listings) byCode() []*listings {
 	var order []*listings
 	codes := map[int]*listings{}
 	for _, listing := range l.all {
-		of := codes[listing.status.codeID]
-		if of == nil {
-			of = &listings{}
-			codes[listing.status.codeID] = of
-			order = append(order, of)
+		code := codes[listing.status.codeID]
+		if code == nil {
+			code = &listings{}
+			codes[listing.status.codeID] = code
+			order = append(order, code)
 		}
-		of.all = append(of.all, listing)
+		code.all = append(code.all, listing)
 	}
 	return order
 }
@@ -417,59 +429,59 @@ func (l *listing) append(b []byte) []byte {
 	return append(append(b, ']'), l.status.behind...)
 }
 
-// elementsOf yields the elements of an array. What stands in place of an array is
-// left over, unless it says nothing.
-func (l *left) elementsOf(v payload.Value) iter.Seq[payload.Value] {
+// elementsOf yields the elements of an array. A value that is no array is left over as a
+// whole, unless it is absent.
+func (l *leftovers) elementsOf(v payload.Value) iter.Seq[payload.Value] {
 	if v.Kind() != payload.Array && !v.Absent() {
 		l.instead = v.Text()
 	}
 	return v.Elements()
 }
 
-func (l *left) add(text string) { l.elements = append(l.elements, text) }
+func (l *leftovers) add(text string) { l.elements = append(append(l.elements, text...), ',') }
 
-func (l *left) any() bool { return l.instead != "" || len(l.elements) > 0 }
+func (l *leftovers) any() bool { return l.size() > 0 }
 
-func (l *left) size() (n int) {
-	n = len(l.instead)
-	for _, element := range l.elements {
-		n += len(element) + len(",")
-	}
-	return n
-}
+func (l *leftovers) size() int { return len(l.instead) + len(l.elements) }
 
-func (l *left) text() string {
+// append appends the value or the array of the elements.
+func (l *leftovers) append(b []byte) []byte {
 	if l.instead != "" {
-		return l.instead
+		return append(b, l.instead...)
 	}
-	return "[" + strings.Join(l.elements, ",") + "]"
+	elements := bytes.TrimSuffix(l.elements, []byte(","))
+	return append(append(append(b, '['), elements...), ']')
 }
 
-func (s *slicer) left() bool { return s.leftStatuses.any() || s.leftMessages.any() }
+// hasLeftovers reports whether the report has parts that are in no slice.
+func (s *slicer) hasLeftovers() bool { return s.leftStatuses.any() || s.leftMessages.any() }
 
-func (s *slicer) slice(of *listings, messages string) string {
+// slice returns a report of the messages, which are texts, and of the statuses of one
+// number.
+func (s *slicer) slice(l *listings, messages string) string {
 	s.begin()
 	s.text = append(s.text, `"statuses":[`...)
-	if of != nil {
-		for i := range of.all {
+	if l != nil {
+		for i := range l.all {
 			if i > 0 {
 				s.text = append(s.text, ',')
 			}
-			s.text = of.all[i].append(s.text)
+			s.text = l.all[i].append(s.text)
 		}
 	}
 	s.text = append(append(append(s.text, `],"messages":[`...), messages...), ']', '}')
 	return string(s.text)
 }
 
+// leftover returns a report of the parts that are in no other slice.
 func (s *slicer) leftover() string {
 	s.begin()
-	s.text = append(append(s.text, `"statuses":`...), s.leftStatuses.text()...)
-	s.text = append(append(s.text, `,"messages":`...), s.leftMessages.text()...)
+	s.text = s.leftStatuses.append(append(s.text, `"statuses":`...))
+	s.text = s.leftMessages.append(append(s.text, `,"messages":`...))
 	return string(append(s.text, '}'))
 }
 
-// begin begins a report. The first one takes the extras.
+// begin begins the text of a slice.
 func (s *slicer) begin() {
 	s.text = append(s.text[:0], '{')
 	for _, member := range []string{s.extras, s.total} {

@@ -53,14 +53,14 @@ type webhook struct {
 	Subscription payload.Value `json:"subscription"`
 	Campaign     payload.Value `json:"campaign"`
 	Target       payload.Value `json:"target"`
-	User         payload.Value `json:"user"` // null but in peer-to-peer campaigns
+	User         payload.Value `json:"user"` // null except in peer-to-peer campaigns
 }
 
 type call struct {
 	ID        payload.Value `json:"id"`
 	BeganAt   payload.Value `json:"began_at"`
 	Duration  payload.Value `json:"duration"` // seconds
-	Outcome   payload.Value `json:"outcome"`  // open; answer is documented
+	Outcome   payload.Value `json:"outcome"`  // any word; only answer is documented
 	Responses payload.Value `json:"responses"`
 }
 
@@ -88,7 +88,7 @@ type email struct {
 
 type subscription struct {
 	ID           payload.Value `json:"id"`
-	Kind         payload.Value `json:"kind"` // phone, email, sms, whatsapp
+	Kind         payload.Value `json:"kind"` // phone, email, sms or whatsapp
 	Topic        payload.Value `json:"topic"`
 	Subscribed   payload.Value `json:"subscribed"`
 	Organisation payload.Value `json:"organisation"`
@@ -114,7 +114,7 @@ type identified struct {
 	Name payload.Value `json:"name"`
 }
 
-// choice is a question or answer.
+// choice is a question or an answer.
 type choice struct {
 	ID   payload.Value `json:"id"`
 	Text payload.Value `json:"text"`
@@ -123,7 +123,7 @@ type choice struct {
 // native data structure conversion
 
 func callFinished(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	c := vendors.Object[call](r, "call", w.Call)
 	beganAt := r.Time("call.started_at", c.BeganAt)
 	return vendors.Draft{
@@ -134,8 +134,8 @@ func callFinished(in *vendors.Input) vendors.Draft {
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Phone,
-			Direction: event.Outbound, // calls are placed by the user
+			Channel:   event.ChannelPhone,
+			Direction: event.Outbound, // the user places the calls
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
@@ -159,7 +159,7 @@ func textReceived(in *vendors.Input) vendors.Draft {
 }
 
 func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	t := vendors.Object[textMessage](r, "message", w.TextMessage)
 	sentAt := r.Time("message.sent_at", t.SentAt)
 	return vendors.Draft{
@@ -170,7 +170,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Text, // SMS and WhatsApp cannot be told apart
+			Channel:   event.ChannelText, // no key tells SMS from WhatsApp
 			Direction: direction,
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
@@ -186,18 +186,18 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 }
 
 func emailSent(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	e := vendors.Object[email](r, "email", w.Email)
 	sentAt := r.Time("email.sent_at", e.SentAt)
 	return vendors.Draft{
 		Type:    event.EmailSent,
-		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail goes to many targets
+		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail is sent to many targets
 		Subject: vendors.Subject{Kind: "email", ID: r.Text("email.id", e.ID)},
 		Time:    sentAt,
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
-			Channel:   event.Mail,
+			Channel:   event.ChannelEmail,
 			Direction: event.Outbound,
 			Contact:   contact(r, w.Target),
 			Agent:     agent(r, w.User),
@@ -212,10 +212,11 @@ func emailSent(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// unsubscribed converts an unsubscribe only if the payload says that it is one.
-// Two equal ones can both be true: nothing tells when they happened.
+// unsubscribed converts a change of a subscription. It is a contact.unsubscribed only if
+// the payload says that the contact is not subscribed. Two equal payloads may be two true
+// unsubscribes, because no key says when they happened: so the id is one of content.
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
 	draft := vendors.Draft{
 		ID:      vendors.Content(),
@@ -240,7 +241,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// other converts what no rule fits.
+// other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),

@@ -1,5 +1,5 @@
-// Package oneroute decodes the webhooks of OneRoute: messages of any channel that
-// the vendor's inbox has. Every payload names its native event.
+// Package oneroute decodes the webhooks of OneRoute: messages of all channels that the
+// vendor's inbox has. Every payload names its native event.
 //
 // https://oneroute.io
 package oneroute
@@ -51,7 +51,7 @@ type message struct {
 	Sender          payload.Value `json:"sender"`
 	ExternalID      payload.Value `json:"externalId"`
 	Content         payload.Value `json:"content"`
-	ContentType     payload.Value `json:"contentType"` // TEXT, IMAGE, VIDEO, DOCUMENT, AUDIO
+	ContentType     payload.Value `json:"contentType"` // TEXT, IMAGE, VIDEO, DOCUMENT or AUDIO
 	ImageURL        payload.Value `json:"imageUrl"`
 	VideoURL        payload.Value `json:"videoUrl"`
 	DocumentURL     payload.Value `json:"documentUrl"`
@@ -62,7 +62,7 @@ type message struct {
 
 type sender struct {
 	Name     payload.Value `json:"name"`
-	AuthUser payload.Value `json:"authUser"` // false: the customer; true: an agent or the API
+	AuthUser payload.Value `json:"authUser"` // false if the customer is the sender, true if an agent or the API is
 }
 
 type conversation struct {
@@ -89,15 +89,15 @@ type channel struct {
 // native data structure conversion
 
 func newMessage(in *vendors.Input) vendors.Draft {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	m := vendors.Object[message](r, "message", w.Message)
-	s := vendors.Object[sender](r, "message.sender", m.Sender)
+	s := vendors.Object[sender](r, "direction", m.Sender)
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)
 	lastMessageAt := r.Time("conversation.last_message_at", c.LastMessageAt)
 	draft := vendors.Draft{
 		ID:      identity(&m, &s, &c),
 		Subject: subject(&m, &c),
-		Time:    lastMessageAt, // the nearest to the message's own, which is not sent
+		Time:    lastMessageAt, // the nearest to the time of the message, which the vendor does not send
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
@@ -135,8 +135,8 @@ func newMessage(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// identity is the message's id, which is not always there, else what makes the
-// message.
+// identity returns the id of the message, else everything that makes the message: the
+// vendor does not always send the id.
 func identity(m *message, s *sender, c *conversation) vendors.Identity {
 	if _, ok := m.ExternalID.Scalar(); ok && !m.ExternalID.Absent() {
 		return vendors.Natural(m.ExternalID)
@@ -152,7 +152,7 @@ func subject(m *message, c *conversation) vendors.Subject {
 	return vendors.Subject{Kind: "conversation", ID: id}
 }
 
-// other converts what no rule fits.
+// other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:     vendors.Content(),
@@ -195,15 +195,15 @@ func medium(r *vendors.Reader, v payload.Value) event.Channel {
 	case "":
 		return ""
 	case "WHATSAPP":
-		return event.WhatsApp
+		return event.ChannelWhatsApp
 	case "SMS":
-		return event.SMS
+		return event.ChannelSMS
 	case "EMAIL":
-		return event.Mail
+		return event.ChannelEmail
 	case "LIVECHAT":
-		return event.Chat
+		return event.ChannelChat
 	case "INSTAGRAM", "FACEBOOK", "TWITTER":
-		return event.Social
+		return event.ChannelSocial
 	}
-	return event.Other
+	return event.ChannelOther
 }

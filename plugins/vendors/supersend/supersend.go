@@ -1,6 +1,6 @@
-// Package supersend decodes the webhooks of SuperSend: what a contact did with an
-// outreach e-mail, and what became of the contact. Every payload names its native
-// event; the rest of it is a snapshot of the contact.
+// Package supersend decodes the webhooks of SuperSend: what a contact did with an outreach
+// e-mail, and what became of the contact. Every payload names its native event; everything
+// else in the payload is a snapshot of the contact.
 //
 // https://docs.supersend.io/docs/webhooks
 package supersend
@@ -50,12 +50,12 @@ func named(p payload.Value) string {
 
 type webhook struct {
 	Type       payload.Value `json:"type"`
-	CampaignID payload.Value `json:"CampaignId"` // contact has one too, which may differ: this one holds
+	CampaignID payload.Value `json:"CampaignId"` // contact has a CampaignId too, which may differ; this one is the event's
 	Contact    payload.Value `json:"contact"`
 }
 
-// contact is a snapshot. Its booleans (opened, clicked, replied, ...) are
-// cumulative and say nothing of this event.
+// contact is a snapshot of the contact. Its booleans (opened, clicked, replied, ...) are
+// cumulative and say nothing about the event, so no field reads them.
 type contact struct {
 	ID          payload.Value `json:"id"`
 	FirstName   payload.Value `json:"first_name"`
@@ -82,14 +82,14 @@ type sender struct {
 
 // native data structure conversion
 
-// email returns the conversion of an event of an e-mail. A contact may be reached
-// by other means: only a sender with an address has sent an e-mail.
+// email returns the conversion of what happened to an e-mail. The vendor also reaches
+// contacts by other means; it was an e-mail only if the sender has an e-mail address.
 func email(eventType string, direction event.Direction) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		draft, _ := convert(in)
 		if draft.Data.Agent.Email != "" {
 			draft.Type = eventType
-			draft.Data.Channel = event.Mail
+			draft.Data.Channel = event.ChannelEmail
 			draft.Data.Direction = direction
 		}
 		return draft
@@ -118,10 +118,10 @@ func appointmentChanged(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// convert converts what every event has. The members of the contact that make
-// the event are parts of its identity.
+// convert converts what all native events have in common. The members of contact that are
+// named in changed are parts of the identity.
 func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
-	w, r := payload.Bind[webhook](in.Payload), in.Read()
+	w, r := vendors.Bind[webhook](in), in.Read()
 	c := vendors.Object[contact](r, "contact", w.Contact)
 	s := vendors.Object[sender](r, "agent", c.Sender)
 	identity := vendors.Content()
@@ -135,7 +135,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 	return vendors.Draft{
 		ID:      identity,
 		Subject: vendors.Subject{Kind: "contact", ID: personOf(in)},
-		Time:    r.Time("time", c.UpdatedAt), // the nearest to the event's own, which is not sent
+		Time:    r.Time("time", c.UpdatedAt), // the nearest to the time of the event, which the vendor does not send
 		Person:  personOf(in),
 		Read:    r,
 		Data: event.Data{
@@ -164,7 +164,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 	}, c
 }
 
-// other converts what no rule fits.
+// other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {
 	draft, _ := convert(in)
 	return draft
