@@ -2,6 +2,7 @@
 package plugins
 
 import (
+	"github.com/hookswitch/hookswitch/plugins/deadletter"
 	"github.com/hookswitch/hookswitch/plugins/decode"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 
@@ -14,6 +15,7 @@ import (
 
 // Components are made of the vendors, so they are registered when all vendors are.
 func init() {
+	deadletter.Register()
 	decode.Register()
 	webhook.Register()
 }

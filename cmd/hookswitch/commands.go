@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,8 +13,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// streamsCommand is the engine's streams command without its REST API, which lets
-// whoever reaches it run any config; --no-api=false asks for it.
+// defaultConfig is the config that hookswitch run takes when none is given, if the
+// file exists.
+const defaultConfig = "/etc/hookswitch.yaml"
+
+// requireConfig returns a check that refuses to run without a config, when there is
+// none at the default path either: the engine would copy stdin to stdout, and look
+// as if it worked.
+func requireConfig(path string) func(*cli.Context) error {
+	return func(c *cli.Context) error {
+		if c.Command.Name == "streams" || c.Args().First() != "" || c.String("config") != "" {
+			return nil
+		}
+		if _, err := os.Stat(path); err == nil {
+			return nil
+		}
+		return fmt.Errorf("finding the config: expected a path, as in hookswitch run configs/quickstart.yaml, or a file at %s", path)
+	}
+}
+
+// streamsCommand is the engine's streams command without its REST API, which runs
+// any config that somebody sends; --no-api=false asks for it.
 func streamsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "streams",
@@ -30,7 +50,41 @@ func streamsCommand() *cli.Command {
 	}
 }
 
-// healthCommand makes a health check of an image that holds nothing but the binary.
+// bloblCommand is the engine's blobl command without its server, which runs any
+// mapping that somebody sends, a web page included, and so gives away the files and
+// the environment of the machine.
+func bloblCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "blobl",
+		Usage:           "Run a Bloblang mapping on documents of stdin or of a file",
+		SkipFlagParsing: true,
+		HideHelp:        true,
+		Action: func(c *cli.Context) error {
+			if slices.Contains(c.Args().Slice(), "server") {
+				return errors.New("reading arguments: expected a mapping or flags, got server, which Hookswitch does not have: it would run any mapping that reaches it")
+			}
+			service.RunCLI(c.Context, options()...)
+			return nil
+		},
+	}
+}
+
+// studioCommand replaces the engine's studio command, which runs the configs that
+// another machine sends. The engine has no way to remove a command.
+func studioCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "studio",
+		Hidden:          true,
+		SkipFlagParsing: true,
+		HideHelp:        true,
+		Action: func(*cli.Context) error {
+			return errors.New("reading arguments: expected a command that hookswitch --help shows, got studio, which Hookswitch does not have: it would run configs that another machine sends")
+		},
+	}
+}
+
+// healthCommand serves the health check of an image that holds nothing but the
+// binary.
 func healthCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "health",
@@ -61,7 +115,8 @@ func checkHealth(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("reading URL: %w", err)
 	}
-	// Not the default transport: no proxy stands before ourselves.
+	// The default transport would use the environment's proxy, which may not reach
+	// an address of this machine.
 	resp, err := (&http.Transport{}).RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", url, err)

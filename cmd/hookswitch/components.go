@@ -1,6 +1,7 @@
 package main
 
-// Each line compiles one set of components in; deleting a line leaves it out.
+// Each line compiles one set of components in, and without the line the set is left
+// out. The build tag full adds those of components_full.go.
 import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/io"
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"

@@ -10,7 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// docsCommand shows what a component does: list gives no more than names.
+// docsCommand prints what a component does. The engine's list command prints only
+// names.
 func docsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "docs",
@@ -34,7 +35,8 @@ func docsCommand() *cli.Command {
 	}
 }
 
-// docs returns the pages of all components of that name: several kinds may have one.
+// docs returns the pages of all components of a name, as an input and a cache, say,
+// may share one.
 func docs(env *service.Environment, name string) ([]byte, error) {
 	var (
 		pages []byte
@@ -60,8 +62,8 @@ func docs(env *service.Environment, name string) ([]byte, error) {
 	return pages, errors.Join(errs...)
 }
 
-// docsPage is a component's page in Markdown. The engine has one, too, which lacks
-// a field that it needs.
+// docsPage is a component's page in Markdown. The engine's own page template fails,
+// because it asks for a field that its data lacks.
 var docsPage = template.Must(template.New("docs").Parse(`# {{.Name}} ({{.Type}})
 
 {{with .Summary}}{{.}}

@@ -1,24 +1,21 @@
 // Command hookswitch is the distribution: the engine's command line with our
-// components, without those that run commands or lose data, and with admin
-// endpoints that only this machine reaches.
+// components, without the components that run commands or lose data, and with
+// admin endpoints that only this machine reaches.
 package main
 
 import (
 	"cmp"
 	"context"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
-	"syscall"
 	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
-	"github.com/hookswitch/hookswitch/plugins/webhook"
+	"github.com/hookswitch/hookswitch/plugins/lines"
 )
 
 func main() {
@@ -29,43 +26,35 @@ func main() {
 	// the door holds at its limits; this adds to it.
 	ballast := make([]byte, 64<<20)
 	defer runtime.KeepAlive(ballast)
+	args := os.Args
+	if len(args) == 1 {
+		args = append(args, "--help")
+	}
 	service.RunCLI(context.Background(), append(options(),
+		service.CLIOptSetArgs(args...),
 		service.CLIOptAddCommand(streamsCommand()),
+		service.CLIOptAddCommand(bloblCommand()),
+		service.CLIOptAddCommand(studioCommand()),
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(sendCommand()),
 	)...)
 }
 
-var drainOnSignal sync.Once // however many streams start
-
-// handSignalsOver hands the signals that stop the process to the doors, beside the
-// engine, which takes them too and does the stopping.
-func handSignalsOver() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		webhook.Drain()
-	}()
-}
-
 // options makes the engine's command line ours.
 func options() []service.CLIOptFunc {
 	env := environment()
+	l := &leaving{}
 	info, _ := debug.ReadBuildInfo()
 	version, date := stamp(info)
 	return []service.CLIOptFunc{
 		service.CLIOptSetBinaryName("hookswitch"),
-		service.CLIOptOnStreamStart(func(*service.RunningStreamSummary) error {
-			// Not earlier: until the engine takes the signals, and in commands that run
-			// no stream, they have to end the process.
-			drainOnSignal.Do(handSignalsOver)
-			return nil
-		}),
+		service.CLIOptOnConfigParse(l.parse),
+		service.CLIOptOnStreamStart(l.listen),
 		service.CLIOptSetProductName("Hookswitch"),
 		service.CLIOptSetDocumentationURL("https://docs.redpanda.com/redpanda-connect"),
-		service.CLIOptSetDefaultConfigPaths("/etc/hookswitch.yaml"),
+		service.CLIOptSetDefaultConfigPaths(defaultConfig),
+		service.CLIOptCustomRunFlags(nil, requireConfig(defaultConfig)),
 		service.CLIOptSetVersion(version, date),
 		service.CLIOptSetEnvironment(env),
 		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
@@ -83,30 +72,48 @@ func options() []service.CLIOptFunc {
 	}
 }
 
-// environment returns what is compiled in, but for what nobody's config gets:
-//   - subprocess, command and awk run commands of the machine, and dynamic takes
-//     any component from whoever reaches the admin endpoints;
+// environment returns the components that are compiled in, with outputs file and
+// stdout that keep each line whole, and without those that no config of ours may
+// use:
+//   - subprocess, command and awk run commands of the machine;
+//   - dynamic runs any component that somebody sends to the admin endpoints;
+//   - crash ends the process, so one sender's delivery would stop all the others;
 //   - the buffers memory and system_window acknowledge what they hold in memory
-//     only, so a sender is told that its delivery is safe before it is.
+//     only, and sqlite acknowledges what it has not synced to disk: a sender would
+//     be told that a delivery is safe before it is.
+//
+// Some components stay although they can lose what was acknowledged, because their
+// names or their pages say so, and nobody uses them by accident: drop and drop_on
+// discard messages; dedupe forgets a message that the output has refused, when the
+// sender sends it again; the outputs socket, websocket, http_server, nats and
+// redis_pubsub call a message delivered when they have written it, whether or not
+// somebody has read it. The Bloblang functions env and file, the processors that
+// read files and the lookups of aws_lambda and http do only what the config says.
 func environment() *service.Environment {
-	env := service.NewEnvironment().Without("subprocess", "command", "awk", "dynamic")
-	var buffers []string // not by Without: there is a cache called memory, too
+	env := service.NewEnvironment().Without("subprocess", "command", "awk", "dynamic", "crash")
+	var buffers []string // Without takes names of every kind, and would remove the cache memory as well.
 	env.WalkBuffers(func(name string, _ *service.ConfigView) {
-		if !slices.Contains([]string{"memory", "system_window"}, name) {
+		if !slices.Contains([]string{"memory", "system_window", "sqlite"}, name) {
 			buffers = append(buffers, name)
 		}
 	})
-	return env.WithBuffers(buffers...)
+	env = env.WithBuffers(buffers...)
+	if err := lines.Register(env); err != nil {
+		panic(err) // its outputs have no valid name
+	}
+	return env
 }
 
-// adminAddress is where /ping, /ready and /metrics are served, unless the config
-// says otherwise.
+// adminAddress is the address of /ping, /ready and /metrics, unless the config says
+// otherwise. It belongs on loopback or on a private network: the engine's server
+// has no timeouts and no limit of connections, nor a field for them, so whoever
+// reaches it can hold the process's files for good.
 func adminAddress() string {
 	return cmp.Or(os.Getenv("HOOKSWITCH_ADMIN_ADDRESS"), "127.0.0.1:4195")
 }
 
-// stamp returns the version with its commit, and the commit's date, as far as the
-// build knows them.
+// stamp returns the version with its commit, and the date of the commit, as far as
+// the build knows them.
 func stamp(info *debug.BuildInfo) (version, date string) {
 	if info == nil {
 		return "unknown", "unknown"

@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
 
 // sendCommand posts a delivery as a vendor does: the way to try a deployment.
@@ -24,14 +25,16 @@ func sendCommand() *cli.Command {
 		Name:      "send",
 		Usage:     "Post a sample as a vendor does, signed, and print the answer",
 		ArgsUsage: "URL",
-		Description: `The URL may hold {event} and {token}, in place of which go the native event
-and the secret:
+		Description: `Without a path in the URL the sample goes where the vendor is told to send, with
+the secret where the vendor puts it. A path may hold {event} and {token}, in place
+of which go the native event and the secret:
 
   export CALLRAIL_SIGNING_KEY=...
-  hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080/callrail/{event}
+  hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080
+  hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080/callrail/second/{event}
 
-The secret comes from the environment, from the variable of configs/edge.yaml,
-and goes where that config looks for it:
+The secret comes from the variable that the webhook input reads, or from the file
+that its twin <variable>_FILE names:
 ` + secretVariables() + `
 Without it the delivery is posted unsigned. A body that does not begin as JSON is
 sent as a form. It fails unless the answer is 2xx.`,
@@ -39,7 +42,7 @@ sent as a form. It fails unless the answer is 2xx.`,
 			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
 			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
-			&cli.StringFlag{Name: "header", Usage: "the header that the secret stands in, where it is another one"},
+			&cli.StringFlag{Name: "header", Usage: "the header that holds the secret, if it is not the vendor's own way"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -53,9 +56,7 @@ sent as a form. It fails unless the answer is 2xx.`,
 func secretVariables() string {
 	var b strings.Builder
 	for _, v := range vendors.All() {
-		if v.SecretEnv != "" {
-			fmt.Fprintf(&b, "\n  %-10s %s", v.Name, v.SecretEnv)
-		}
+		fmt.Fprintf(&b, "\n  %-10s %s", v.Name, v.SecretEnv)
 	}
 	return b.String() + "\n"
 }
@@ -73,7 +74,13 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	if err != nil {
 		return err
 	}
-	secret := os.Getenv(v.SecretEnv)
+	secret, err := webhook.ReadSecret(v.SecretEnv)
+	if err != nil {
+		return err
+	}
+	if u, err := url.Parse(to); err == nil && strings.Trim(u.Path, "/") == "" {
+		to = strings.TrimRight(to, "/") + pathOf(v, secret != "")
+	}
 	if strings.Contains(to, "{token}") && secret == "" {
 		return fmt.Errorf("reading URL: expected the secret for {token} in %s, it is not set", v.SecretEnv)
 	}
@@ -88,10 +95,8 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	req.Header.Set("User-Agent", "hookswitch-send")
 	switch header = cmp.Or(header, v.SecretHeader); {
 	case secret == "":
-		if v.SecretEnv != "" {
-			if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv); err != nil {
-				return err
-			}
+		if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv); err != nil {
+			return err
 		}
 	case header != "":
 		req.Header.Set(header, secret)
@@ -114,6 +119,18 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 		return fmt.Errorf("sending to %s: expected an answer of 2xx, got %s", req.URL.Host, resp.Status)
 	}
 	return nil
+}
+
+// pathOf is where the webhook input takes the deliveries of a vendor.
+func pathOf(v *vendors.Vendor, verified bool) string {
+	path := "/" + v.Name
+	if verified && v.SecretInPath() {
+		path += "/{token}"
+	}
+	if v.Named == nil {
+		path += "/{event}"
+	}
+	return path
 }
 
 func contentType(body []byte) string {

@@ -65,6 +65,29 @@ func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {
 	require.Empty(t, last.Header.Get("X-Webhook-Secret"))
 }
 
+func TestSendKnowsWhereVendorsSend(t *testing.T) {
+	url, last, _ := door(t, http.StatusOK)
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secretFile, []byte("a/token\n"), 0o600))
+	for _, test := range []struct{ vendor, event, variable, path string }{
+		{"callrail", "post_call", "", "/callrail/post_call"},
+		{"supersend", "click", "", "/supersend"},
+		{"mobiniti", "inbound", "", "/mobiniti/inbound"},
+		{"mobiniti", "inbound", "MOBINITI_PATH_TOKEN_FILE", "/mobiniti/a%2Ftoken/inbound"},
+		{"movement", "call.finished", "MOVEMENT_PATH_TOKEN_FILE", "/movement/a%2Ftoken"},
+	} {
+		if test.variable != "" {
+			t.Setenv(test.variable, secretFile)
+		}
+		for _, end := range []string{"", "/"} {
+			require.NoError(t, send(t.Context(), io.Discard, url+end, test.vendor, test.event, "", ""))
+			require.Equal(t, test.path, last.URL.EscapedPath())
+		}
+	}
+	t.Setenv("CALLRAIL_SIGNING_KEY_FILE", filepath.Join(t.TempDir(), "none"))
+	require.ErrorContains(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", ""), "reading variable CALLRAIL_SIGNING_KEY_FILE")
+}
+
 func TestSendTellsFormsFromJSON(t *testing.T) {
 	url, last, _ := door(t, http.StatusOK)
 	file := filepath.Join(t.TempDir(), "body")

@@ -289,8 +289,8 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		err = v.Decode(&j.delivery, document, p.maxEvents, j.emit)
 	}
 	if err != nil {
-		if len(v.Secrets) > 0 && document.Kind() != payload.Missing {
-			msg.SetBytes([]byte(document.Text())) // this text is without the secrets
+		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {
+			msg.SetBytes([]byte(document.Text())) // this text is without the redacted keys
 		}
 		return nil, v.Name, err
 	}

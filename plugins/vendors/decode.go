@@ -136,10 +136,10 @@ func Refuse(reason Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery and removes the vendor's secrets. Its errors are
-// of type *Undecodable; with the error for a payload that is JSON but no object it also
-// returns this JSON. The body of the delivery must not change while the payload, or an
-// event that was decoded from the payload, is in use.
+// Payload reads the payload of a delivery and removes the vendor's redacted keys. Its
+// errors are of type *Undecodable; with the error for a payload that is JSON but no object
+// it also returns this JSON. The body of the delivery must not change while the payload, or
+// an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
@@ -152,9 +152,9 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if err != nil {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
-	if len(v.Secrets) > 0 {
+	if len(v.RedactedKeys) > 0 {
 		whole := document
-		document = whole.Without(v.Secrets...)
+		document = whole.Without(v.RedactedKeys...)
 		whole.Release()
 	}
 	if document.Kind() != payload.Object {

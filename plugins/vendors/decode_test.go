@@ -170,6 +170,9 @@ func TestRegisterRefuses(t *testing.T) {
 		"types":      func(v *Vendor) { v.Events[0].Types = nil },
 		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft) error) error { return nil } },
 		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
+		"not both":   func(v *Vendor) { v.Signature, v.SecretHeader, v.SecretEnv = &Signature{}, "X-Secret", "A" },
+		"variable":   func(v *Vendor) { v.Signature = &Signature{} },
+		"match":      func(v *Vendor) { v.SecretEnv = "lower" },
 	} {
 		v := whole()
 		spoil(&v)
@@ -181,6 +184,8 @@ func TestRegisterRefuses(t *testing.T) {
 	requirePanic(t, "twice", func() { Register(whole()) })
 	v, ok := Get("example")
 	require.True(t, ok)
+	require.Equal(t, "EXAMPLE_PATH_TOKEN", v.SecretEnv, "of a vendor that neither signs nor sends a header")
+	require.True(t, v.SecretInPath())
 	_, ok = v.Native("b")
 	require.True(t, ok)
 	_, ok = v.Native("c")

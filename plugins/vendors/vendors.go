@@ -20,11 +20,13 @@ type Vendor struct {
 	Page  string // URL of the vendor's own page on its webhooks, or where it is found
 	Setup string // how to point the vendor at a deployment, one sentence
 
-	Signature *Signature // how it signs; nil if it does not
-	// SecretEnv is the environment variable that holds its secret in the shipped
-	// configs: CALLRAIL_SIGNING_KEY. SecretHeader is the header that it is sent in; ""
-	// where the vendor signs, or the URL holds it.
-	SecretEnv, SecretHeader string
+	// A vendor signs what it sends, or sends the secret itself in a header. Where it
+	// does neither, the URL that it is given holds the secret.
+	Signature    *Signature // how it signs; nil if it does not
+	SecretHeader string     // the header that it sends the secret in; "" if it sends none
+	// SecretEnv names the environment variable that holds the secret, such as
+	// CALLRAIL_SIGNING_KEY. By default it is <NAME>_PATH_TOKEN for a secret in the URL.
+	SecretEnv string
 
 	// Samples hold testdata/<native event>/<case>.json, "undeclared" for the native
 	// event where the payload tells: what is sent to try a deployment. Nil for none.
@@ -43,9 +45,9 @@ type Vendor struct {
 	// none. The draft has no type.
 	Other func(*Input) Draft
 
-	// Secrets are the keys that are removed from every payload, in any letter
-	// case and at any depth, before anything else looks at it.
-	Secrets []string
+	// RedactedKeys are the keys that are removed from every payload, in any letter
+	// case and at any depth, before anything else looks at the payload.
+	RedactedKeys []string
 	// NorthAmerican says that phones without a country code are of the North
 	// American plan.
 	NorthAmerican bool
@@ -64,6 +66,9 @@ type NativeEvent struct {
 	Convert func(*Input) Draft
 	Split   func(in *Input, emit func(Draft) error) error
 }
+
+// SecretInPath reports whether the URL that the vendor is given holds its secret.
+func (v *Vendor) SecretInPath() bool { return v.Signature == nil && v.SecretHeader == "" }
 
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {
@@ -98,7 +103,11 @@ func Register(v Vendor) {
 	_, taken := Get(v.Name)
 	mustHold(!taken, "vendor %s: registered twice", v.Name)
 	mustHold(v.Title != "" && v.Setup != "", "vendor %s: it has to have a title and a setup", v.Name)
-	mustHold(v.SecretEnv == "" || secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
+	mustHold(v.Signature == nil || v.SecretHeader == "", "vendor %s: it signs or sends its secret in a header, not both", v.Name)
+	if v.SecretEnv == "" && v.SecretInPath() {
+		v.SecretEnv = strings.ToUpper(v.Name) + "_PATH_TOKEN"
+	}
+	mustHold(secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
 	mustHold(strings.HasPrefix(v.Page, "https://"), "vendor %s: the page has to be an https URL", v.Name)
 	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
 	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)

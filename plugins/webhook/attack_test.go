@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -73,7 +72,12 @@ func attack(t *testing.T, yaml string) *attacked {
 		require.NotEqual(t, "true", os.Getenv("CI"), "the memory of a process is only known on Linux")
 		t.Skip("the memory of a process is only known on Linux")
 	}
-	cmd := exec.Command(os.Args[0])
+	return attackBy(t, exec.Command(os.Args[0]), yaml)
+}
+
+// attackBy attacks a door that a command starts.
+func attackBy(t *testing.T, cmd *exec.Cmd, yaml string) *attacked {
+	t.Helper()
 	cmd.Env = append(os.Environ(), childEnv+"="+yaml)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -116,10 +120,15 @@ const limitsUnderAttack = "body: 1MiB, inflated: 8MiB, in_flight: 16MiB"
 // bounded checks that the memory has stayed in its bounds.
 func (a *attacked) bounded(t *testing.T) {
 	t.Helper()
+	a.boundedBy(t, budget+allowance)
+}
+
+func (a *attacked) boundedBy(t *testing.T, most int) {
+	t.Helper()
 	took := a.peak(t) - a.before
 	t.Logf("took %d MiB over the %d MiB of a door without visitors", took, a.before)
 	if !raced {
-		require.LessOrEqual(t, took, budget+allowance)
+		require.LessOrEqual(t, took, most)
 	}
 }
 
@@ -154,6 +163,39 @@ func (a *attacked) together(t *testing.T, n int, attacker func(c net.Conn)) {
 		})
 	}
 	all.Wait()
+}
+
+// asks is an attacker that sends n requests, one after the other, over as many
+// connections as the door lets it, and hears the answers.
+func (a *attacked) asks(t *testing.T, n int, request func(i int) string, hear func(status int)) {
+	var (
+		c   net.Conn
+		r   *bufio.Reader
+		res *http.Response
+	)
+	for i := range n {
+		if c == nil {
+			if c = a.dial(t); c == nil {
+				return
+			}
+			r = bufio.NewReader(c)
+		}
+		_, _ = io.WriteString(c, request(i))
+		var err error
+		if res, err = http.ReadResponse(r, nil); err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		hear(res.StatusCode)
+		if res.Close {
+			_ = c.Close()
+			c = nil
+		}
+	}
+	if c != nil {
+		_ = c.Close()
+	}
 }
 
 // genuine sends n deliveries, one after the other and each over a new connection,
@@ -224,21 +266,17 @@ func TestAttackWithBombs(t *testing.T) {
 		require.Less(t, len(bomb), 1<<20)
 		coding := []string{"gzip", "deflate", "gzip", "gzip"}[i]
 		request := call{method: "POST", path: "/open", body: bomb, headers: []string{"Content-Encoding: " + coding}}.text()
-		a.together(t, 8, func(c net.Conn) {
-			r := bufio.NewReader(c)
-			for range few(30) {
-				_, _ = io.WriteString(c, request)
-				res, err := http.ReadResponse(r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				if i != 2 && res.StatusCode != 413 && res.StatusCode != 503 {
-					t.Errorf("answered %d", res.StatusCode)
-				}
-			}
-		})
+		var attackers sync.WaitGroup
+		for range 8 {
+			attackers.Go(func() {
+				a.asks(t, few(30), func(int) string { return request }, func(status int) {
+					if i != 2 && status != 413 && status != 503 {
+						t.Errorf("answered %d", status)
+					}
+				})
+			})
+		}
+		attackers.Wait()
 	}
 	a.genuine(t, 10)
 	a.bounded(t)
@@ -358,23 +396,19 @@ func TestAttackWithWrongSignatures(t *testing.T) {
 	}
 	var refused atomic.Int64
 	a.during(t, 100, func(<-chan struct{}) {
-		a.together(t, 8, func(c net.Conn) {
-			r := bufio.NewReader(c)
-			for i := range few(20_000) / 8 {
-				_, _ = io.WriteString(c, requests[i%len(requests)])
-				res, err := http.ReadResponse(r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				if res.StatusCode != 401 {
-					t.Errorf("answered %d", res.StatusCode)
-					return
-				}
-				refused.Add(1)
-			}
-		})
+		var attackers sync.WaitGroup
+		for range 8 {
+			attackers.Go(func() {
+				a.asks(t, few(20_000)/8, func(i int) string { return requests[i%len(requests)] }, func(status int) {
+					if status != 401 {
+						t.Errorf("answered %d", status)
+						return
+					}
+					refused.Add(1)
+				})
+			})
+		}
+		attackers.Wait()
 	})
 	require.EqualValues(t, few(20_000), refused.Load())
 	a.bounded(t)
@@ -529,88 +563,6 @@ func TestAttackOverHTTP2(t *testing.T) {
 			}
 			attackers.Wait()
 			a.bounded(t)
-		})
-	}
-}
-
-// Requests that two servers may read in two ways are one delivery at most, and
-// none is of what stands in a body.
-func TestSmuggling(t *testing.T) {
-	const inside = "POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 8\r\n\r\nsmuggled"
-	for name, test := range map[string]struct {
-		request string
-		status  int
-		bodies  []string
-	}{
-		"two lengths":                       {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\nContent-Length: 66\r\n\r\n{}" + inside, 400, nil},
-		"list of lengths":                   {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2, 66\r\n\r\n{}" + inside, 400, nil},
-		"length with a sign":                {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: +2\r\n\r\n{}", 400, nil},
-		"length below none":                 {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: -2\r\n\r\n{}", 400, nil},
-		"length of another base":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 0x2\r\n\r\n{}", 400, nil},
-		"length beyond numbers":             {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 18446744073709551618\r\n\r\n{}", 400, nil},
-		"two hosts":                         {"POST /open HTTP/1.1\r\nHost: door\r\nHost: other\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"no host":                           {"POST /open HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"space before the colon":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length : 2\r\n\r\n{}", 400, nil},
-		"continued line":                    {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\r\n Content-Length: 2\r\n\r\n" + inside, 400, nil},
-		"continued line, the first":         {"POST /open HTTP/1.1\r\n Host: door\r\n\r\n" + inside, 400, nil},
-		"lines without return":              {"POST /open HTTP/1.1\nHost: door\nContent-Length: 2\n\n{}" + inside, 400, nil},
-		"a line without return":             {"POST /open HTTP/1.1\r\nHost: door\nContent-Length: 2\r\n\r\n{}" + inside, 400, nil},
-		"a header that ends without":        {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\n{}" + inside, 400, nil},
-		"length and coding":                 {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inside, 400, nil},
-		"coding and length":                 {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n" + inside, 400, nil},
-		"coding of a long name":             {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + inside, 501, nil},
-		"coding behind a tabulator":         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding:\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200, []string{"{}"}},
-		"no name":                           {"POST /open HTTP/1.1\r\nHost: door\r\n: 2\r\n\r\n", 400, nil},
-		"no colon":                          {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length\r\n\r\n", 400, nil},
-		"no length in its field":            {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length:\r\n\r\n{}", 400, nil},
-		"two spaces":                        {"POST  /open HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"space in the path":                 {"POST /open /x HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"no version":                        {"POST /open\r\nHost: door\r\n\r\n", 400, nil},
-		"a version of its own":              {"POST /open HTTP/1.10\r\nHost: door\r\n\r\n", 400, nil},
-		"no method":                         {" /open HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"HTTP/2.0":                          {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, nil},
-		"host with a space":                 {"POST /open HTTP/1.1\r\nHost: do or\r\n\r\n", 400, nil},
-		"an expectation of its own":         {"POST /open HTTP/1.1\r\nHost: door\r\nExpect: 200-ok\r\nContent-Length: 2\r\n\r\n{}", 417, nil},
-		"a trailer":                         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 8\r\n\r\n", 200, []string{"{}"}},
-		"a trailer without end":             {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + strings.Repeat("X: y\r\n", 200) + "\r\n", 400, nil},
-		"a trailer too large":               {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: " + strings.Repeat("y", 64<<10) + "\r\n\r\n", 400, nil},
-		"lines before the request":          {"\r\nPOST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}", 200, []string{"{}"}},
-		"two requests":                      {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}" + inside, 200, []string{"{}", "smuggled"}},
-		"two requests, the first in chunks": {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + inside, 200, []string{"{}", "smuggled"}},
-		"two requests, the first refused":   {"PUT /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}" + inside, 405, []string{"smuggled"}},
-		"many fields":                       {"POST /open HTTP/1.1\r\nHost: door\r\n" + strings.Repeat("a: b\r\n", maxFields) + "\r\n", 431, nil},
-		"as many fields as may be":          {"POST /open HTTP/1.1\r\nHost: door\r\n" + strings.Repeat("a: b\r\n", maxFields-1) + "\r\n", 200, []string{""}},
-		"two codings":                       {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + inside, 501, nil},
-		"unknown coding":                    {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: xchunked\r\nContent-Length: 66\r\n\r\n" + inside, 501, nil},
-		"coding in HTTP/1.0":                {"POST /open HTTP/1.0\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400, nil},
-		"chunk of a size with a sign":       {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"chunk of a size beyond numbers":    {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"chunk that ends elsewhere":         {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n" + inside, 400, nil},
-		"chunk of a large extension":        {"POST /open HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n2;" + strings.Repeat("a", 100_000) + "\r\n{}\r\n0\r\n\r\n" + inside, 400, nil},
-		"NUL in a header":                   {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\n{}", 400, nil},
-		"return in a header":                {"POST /open HTTP/1.1\r\nHost: door\r\nX: a\rContent-Length: 2\r\n\r\n{}", 400, nil},
-		"HTTP/3.0":                          {"POST /open HTTP/3.0\r\nHost: door\r\nContent-Length: 2\r\n\r\n{}", 505, nil},
-		"header too large":                  {"POST /open HTTP/1.1\r\nHost: door\r\nX: " + strings.Repeat("a", 64<<10) + "\r\n\r\n", 431, nil},
-		"path too large":                    {"POST /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: door\r\n\r\n", 431, nil},
-		"broken escape in the path":         {"POST /open%zz HTTP/1.1\r\nHost: door\r\n\r\n", 400, nil},
-		"one length twice":                  {"POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 200, []string{"{}"}},
-		"a length in the body of a length":  {fmt.Sprintf("POST /open HTTP/1.1\r\nHost: door\r\nContent-Length: %d\r\n\r\n%s", len(inside), inside), 200, []string{inside}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStand(t, limited("body: 64KiB", ""), acks)
-			c := s.dial(t)
-			_, _ = io.WriteString(c, test.request)
-			_ = c.(*net.TCPConn).CloseWrite()
-			r := bufio.NewReader(c)
-			res, err := http.ReadResponse(r, nil)
-			require.NoError(t, err)
-			require.Equal(t, test.status, res.StatusCode)
-			if res.StatusCode >= 400 && res.StatusCode != 405 {
-				require.True(t, res.Close)
-			}
-			_, _ = io.Copy(io.Discard, r)
-			require.Equal(t, test.bodies, s.bodies())
 		})
 	}
 }

@@ -14,23 +14,16 @@ var (
 	errNotACode = errors.New("inflating body: expected gzip or deflate")
 )
 
-// firstRead is how much of a body is reserved before a byte of it has come: more
-// is only taken from others for what a sender really sends.
-const firstRead = 16 << 10
+// A buffer of a body that is on its way grows in small steps, so that a sender that
+// announces much and sends little takes little from others.
+const (
+	firstRead = 16 << 10
+	leastStep = 64 << 10
+)
 
 // readAll reads r to its end, at most limit bytes, in a buffer that is reserved
 // before it is made. announced is how many bytes are to come, or -1.
-func readAll(r io.Reader, announced, limit int64, held *share) ([]byte, error) {
-	if b, ok := r.(*body); ok {
-		// Most bodies come with their header, and then need no memory that is cleared.
-		if whole := b.whole(); whole != nil && int64(len(whole)) <= limit {
-			if err := held.reserve(int64(len(whole))); err != nil {
-				return nil, err
-			}
-			b.skip()
-			return bytes.Clone(whole), nil
-		}
-	}
+func readAll(r io.Reader, announced, limit int64, held *reservation) ([]byte, error) {
 	size := int64(4 << 10)
 	if announced >= 0 {
 		size = min(announced, firstRead)
@@ -43,11 +36,14 @@ func readAll(r io.Reader, announced, limit int64, held *share) ([]byte, error) {
 	for int64(len(buf)) != announced {
 		if len(buf) == cap(buf) {
 			more := max(2*size, 512)
+			if held.arrival != nil {
+				more = min(more, size+max(size/4, leastStep))
+			}
 			if announced >= 0 {
 				more = min(more, announced)
 			}
-			more = min(more, limit+1) // the byte over the limit shows that there is one
-			// What is copied is garbage the next moment: it counts once.
+			more = min(more, limit+1) // the byte over the limit shows that the body is larger
+			// The smaller buffer is garbage as soon as it is copied: its bytes count once.
 			if err := held.reserve(min(more, limit) - size); err != nil {
 				return nil, err
 			}
@@ -79,7 +75,7 @@ const (
 
 // inflate returns the body without its coding, gzip or deflate. Its errors are
 // errNoMemory, errTooLarge, errNotACode, or another one if the body is broken.
-func inflate(coding string, body []byte, limit int64, held *share) ([]byte, error) {
+func inflate(coding string, body []byte, limit int64, held *reservation) ([]byte, error) {
 	var (
 		inflated io.Reader
 		err      error
@@ -100,6 +96,7 @@ func inflate(coding string, body []byte, limit int64, held *share) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	defer copying()()
 	limit = min(limit, max(smallInflated, maxRatio*int64(len(body))))
 	return readAll(inflated, -1, limit, held)
 }

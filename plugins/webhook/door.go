@@ -1,18 +1,20 @@
 package webhook
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/redpanda-data/benthos/v4/public/service"
+	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 )
@@ -23,172 +25,277 @@ const (
 	readyPath  = "/readyz"
 )
 
-// retryAfter is how many seconds a sender is asked to wait where the trouble is
-// ours.
-const retryAfter = "5"
+const (
+	// retryAfter is how many seconds a sender is asked to wait where the trouble is
+	// ours.
+	retryAfter = "5"
+	// maxFields is how many fields a header may have: what net/http makes of short ones
+	// takes many times the memory of their text.
+	maxFields = 100
+	// maxTarget is how many bytes path and query may have: net/http keeps the first line
+	// of a request for as long as the sender waits.
+	maxTarget = 8 << 10
+	// lingering is how long a sender that still writes may do so after a refusal, to
+	// come to read its answer, and maxLingering how much: a connection that is closed
+	// while bytes arrive loses what was written to it.
+	lingering    = 500 * time.Millisecond
+	maxLingering = 8 << 20
+)
 
-// door takes requests in, in the order of ServeHTTP, and hands deliveries over to
-// whoever reads pending.
+// door is the handler of all requests. It takes deliveries in, in the order of
+// receive, and hands them over to whoever reads pending.
 type door struct {
 	*config
-	memory   memory
-	inFlight atomic.Int64 // requests that are being answered
+	custody
+	memory   *memory
 	observe  *observer
-	nowhere  route // of requests that no route takes
-
-	pending  chan *transaction
-	draining atomic.Bool   // the process is about to stop: nothing more is taken in
-	unread   chan struct{} // closed when nobody will read pending any more
-	closed   chan struct{} // closed when no verdict will come any more
+	nowhere  route        // of requests that no route takes
+	inFlight atomic.Int64 // requests whose outcome is not known
+	leaving  atomic.Bool  // the process is about to stop
 }
 
 func newDoor(c *config, o *observer) *door {
-	return &door{
-		config:  c,
-		memory:  memory{limit: c.limits.inFlight},
-		observe: o,
-		nowhere: route{path: "none"},
-		pending: make(chan *transaction, 1024),
-		unread:  make(chan struct{}),
-		closed:  make(chan struct{}),
-	}
+	return &door{config: c, custody: newCustody(), memory: newMemory(c.limits.inFlight), observe: o, nowhere: route{path: "none"}}
 }
 
-// transaction is a delivery on its way through the pipeline.
-type transaction struct {
-	message service.MessageBatch
-	held    share
-	route   *route
-	state   atomic.Int32
-	outcome chan outcome // what the sender is told, unless the process stops first
-}
-
-// A transaction waits until the pipeline takes it or the sender's patience ends.
-// One that is taken ends by the verdict of the pipeline or the end of patience.
-const (
-	waiting int32 = iota
-	withdrawn
-	taken
-	settled
-	answered
-)
-
-// take reports whether the pipeline may begin with it.
-func (t *transaction) take() bool { return t.state.CompareAndSwap(waiting, taken) }
-
-// withdraw reports whether the pipeline has not begun with it, and never will.
-func (t *transaction) withdraw() bool {
-	if !t.state.CompareAndSwap(waiting, withdrawn) {
-		return false
-	}
-	t.message = nil // it may stand in the queue for a while
-	t.held.releaseAll()
-	return true
-}
-
-// giveUp reports whether the pipeline has begun with it and not said its verdict,
-// which then comes too late.
-func (t *transaction) giveUp() bool { return t.state.CompareAndSwap(taken, answered) }
-
-// settle takes the verdict of the pipeline: the engine's AckFunc.
-func (t *transaction) settle(_ context.Context, err error) error {
-	t.held.releaseAll()
-	verdict := accepted
-	if err != nil {
-		verdict = refused
-	}
-	if t.state.CompareAndSwap(taken, settled) {
-		t.outcome <- verdict
-	} else {
-		t.route.lates[verdict].Add(1)
-	}
-	return nil
-}
-
-// expire ends the sender's patience.
-func (t *transaction) expire() {
-	switch {
-	case t.withdraw():
-		t.outcome <- untaken
-	case t.giveUp():
-		t.outcome <- timeout
-	}
-}
-
-// request is one that is being answered.
+// request is a request that is being answered.
 type request struct {
 	*http.Request
-	begun time.Time
-	route *route // nowhere until one has its path
-	held  share
-	bytes int // of the body as sent
+	begun       time.Time
+	control     *http.ResponseController
+	conn        *conn // nil over HTTP/2
+	route       *route
+	reservation *reservation // nil when the transaction has it
+	bytes       int          // of the body as sent
+	unread      bool         // something of the body was not read
+	expects     bool         // the sender waits to be told to go on
 }
 
-// reply is what a request is answered.
-type reply struct {
-	status      int
-	name, value string // of a header that only some answers have; "" for none
-	text        string // fixed; "" for none
-	last        bool   // of the connection
-}
-
-// contentType is that of all texts.
-const contentType = "text/plain; charset=utf-8"
-
-// answer does all that a request asks for, and returns its answer.
-func (d *door) answer(r *http.Request) reply {
-	switch r.URL.Path {
-	case healthPath:
-		return reply{status: http.StatusOK, text: "alive"}
-	case readyPath:
-		if d.draining.Load() || d.memory.exhausted(d.limits.body) {
-			return reply{status: http.StatusServiceUnavailable, text: "not ready"}
-		}
-		return reply{status: http.StatusOK, text: "ready"}
-	}
-	req := &request{Request: r, begun: time.Now(), route: &d.nowhere, held: share{of: &d.memory}}
-	d.inFlight.Add(1)
-	defer d.inFlight.Add(-1)
-	o := d.take(req)
-	a := reply{status: answers[o].status, text: answers[o].text}
-	switch {
-	case a.status == http.StatusServiceUnavailable:
-		a.name, a.value = "Retry-After", retryAfter
-	case o == badMethod:
-		a.name, a.value = "Allow", http.MethodPost
-	case o == unverified:
-		if _, ok := req.route.verify.(*basic); ok {
-			a.name, a.value = "Www-Authenticate", `Basic realm="webhook"`
-		}
-	}
-	unread := o == tooLarge && req.ContentLength > d.limits.body // nobody waits for it
-	a.last = o == incomplete || o == broken || unread || d.draining.Load()
-	d.observe.request(req, o)
-	return a
-}
-
-// ServeHTTP implements http.Handler, for HTTP/2.
+// ServeHTTP implements http.Handler. It leaves of the request what the door needs:
+// the header of a request that waits would take memory for nothing.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Header = d.wants(r.Header)
-	a := d.answer(r)
-	h := w.Header()
-	if a.name != "" {
-		h[a.name] = []string{a.value}
+	c := connOfRequest(r)
+	if c != nil {
+		c.reaches()
 	}
-	if d.draining.Load() {
-		h["Connection"] = []string{"close"} // of all streams: no reason for an answer to one
+	if r.URL.Path == healthPath || r.URL.Path == readyPath {
+		d.tell(w, r)
+		return
 	}
-	if a.text != "" {
-		h["Content-Type"] = []string{contentType}
-		a.text += "\n"
+	d.inFlight.Add(1)
+	req := &request{
+		Request: r, begun: time.Now(), control: http.NewResponseController(w), conn: c,
+		route: &d.nowhere, reservation: &reservation{memory: d.memory}, unread: r.ContentLength != 0 || endless(r),
+		expects: r.Header["Expect"] != nil,
 	}
-	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, a.text) // the sender may be gone: what it would have been told is counted
+	o := d.receiveSafely(req)
+	d.inFlight.Add(-1)
+	if req.Context().Err() != nil {
+		req.route.gone.Add(1)
+	}
+	d.observe.request(req, o)
+	d.answer(w, req, o)
 }
 
-// wants returns the fields of a header that matter. The others take many times the
-// memory of their text, and would do so until the pipeline is done.
-func (d *door) wants(all http.Header) http.Header {
+// tell tells of the process.
+func (d *door) tell(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusOK, "alive"
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		status, text = http.StatusMethodNotAllowed, "expected GET or HEAD"
+		if r.ContentLength != 0 && r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close")
+		}
+	case r.URL.Path == readyPath:
+		text = "ready"
+		if d.leaving.Load() || !d.memory.hasRoom(d.limits.body) {
+			status, text = http.StatusServiceUnavailable, "not ready"
+		}
+	}
+	write(w, status, text)
+}
+
+// write is the one place that writes an answer.
+func write(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	if text != "" {
+		text += "\n"
+		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(text))}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text) // the sender may be gone: what it would have been told is counted
+}
+
+// answer tells the sender what became of the request.
+func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
+	h := w.Header()
+	switch answers[o].status {
+	case http.StatusServiceUnavailable, http.StatusInternalServerError:
+		h["Retry-After"] = []string{retryAfter}
+	case http.StatusMethodNotAllowed:
+		h["Allow"] = []string{http.MethodPost}
+	case http.StatusUnauthorized:
+		h["Www-Authenticate"] = []string{r.route.verify.challenge()}
+	case http.StatusUnsupportedMediaType:
+		h["Accept-Encoding"] = []string{"gzip, deflate"}
+	}
+	over1 := r.ProtoMajor == 1
+	// Over HTTP/2 the header ends the connection for all requests, and so stands there
+	// only when the process stops.
+	last := d.leaving.Load() || over1 && r.unread
+	if last {
+		h["Connection"] = []string{"close"}
+	}
+	write(w, answers[o].status, answers[o].text)
+	if over1 && r.unread && !r.expects && o != incomplete && o != noMemory && o != noConnection {
+		r.linger()
+	}
+}
+
+// linger lets a sender that still writes come to read its answer.
+func (r *request) linger() {
+	_ = r.control.Flush()
+	_ = r.control.SetReadDeadline(time.Now().Add(lingering))
+	if r.conn != nil {
+		r.conn.leaves()
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
+}
+
+// receiveSafely receives a request, and gives its memory back whatever happens.
+func (d *door) receiveSafely(r *request) (o outcome) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			o = panicked
+			d.observe.log.With("route", r.route.path).Errorf("Answering a request: panic: %v\n%s", fault, debug.Stack())
+		}
+		if r.reservation != nil {
+			r.reservation.close()
+		}
+	}()
+	return d.receive(r)
+}
+
+// receive does the work for a request, in this order: route, draining, method,
+// announced length, a secret that needs no body, memory, body, signature, inflating,
+// the pipeline.
+func (d *door) receive(r *request) outcome {
+	args, ok := d.find(r)
+	switch {
+	case !ok:
+		return notFound
+	case d.isUnread():
+		return draining
+	case r.Method != http.MethodPost:
+		return badMethod
+	case len(r.RequestURI) > maxTarget:
+		return longTarget
+	case fieldsOf(r.Header) > maxFields:
+		return tooManyFields
+	case endless(r.Request):
+		return broken
+	case r.ContentLength > d.limits.body:
+		return tooLarge
+	case r.route.public && isOfWebPage(r.Header):
+		return webPage
+	}
+	r.Header = d.needed(r.Header)
+	position := 0
+	early := !r.route.verify.needsBody()
+	if early {
+		if position = r.route.verify.verify(r.Request, nil, args.token); position == 0 && !r.route.public {
+			return unverified
+		}
+	}
+	body, err := d.read(r, early && !r.route.public)
+	if err != nil {
+		return outcomeOf(err)
+	}
+	if !early {
+		if position = r.route.verify.verify(r.Request, body, args.token); position == 0 {
+			return unverified
+		}
+	}
+	if position > 0 {
+		r.route.verified[position].Add(1)
+	}
+	del := &delivery.Delivery{
+		ID:          uuid.Must(uuid.NewV7()).String(), // it fails where there is no randomness, which Go does not survive
+		ReceivedAt:  time.Now(),
+		Route:       r.route.path,
+		Vendor:      r.route.vendor + args.vendor, // the route or the path has it
+		Account:     r.route.account,
+		Event:       r.route.event + args.event,
+		ContentType: r.Header.Get("Content-Type"),
+		Body:        body,
+	}
+	for _, name := range r.route.headers {
+		if values := r.Header[name]; len(values) > 0 {
+			del.Headers = append(del.Headers, delivery.Header{Name: name, Values: values})
+		}
+	}
+	if o := d.inflate(r, del); o != accepted {
+		return o
+	}
+	t := &transaction{
+		message: service.MessageBatch{newMessage(del)},
+		memory:  r.reservation,
+		route:   r.route,
+		outcome: make(chan outcome, 1),
+	}
+	r.reservation = nil
+	r.forget()
+	return d.hand(t, d.limits.answer)
+}
+
+// forget leaves nothing of a request's header: what the door holds of it while the
+// sender waits is in no budget. Method and version are parts of the first line, which
+// holds the path and the query, too.
+func (r *request) forget() {
+	r.Method, r.Proto = http.MethodPost, strings.Clone(r.Proto)
+	r.Header, r.URL, r.RequestURI = nil, &url.URL{}, ""
+}
+
+// isUnread reports whether nobody reads deliveries any more.
+func (d *door) isUnread() bool {
+	select {
+	case <-d.unread:
+		return true
+	default:
+		return false
+	}
+}
+
+// find sets the request's route.
+func (d *door) find(r *request) (arguments, bool) {
+	path := r.URL.EscapedPath()
+	for _, route := range d.routes {
+		if args, ok := route.match(path); ok {
+			r.route = route
+			return args, true
+		}
+	}
+	return arguments{}, false
+}
+
+// endless reports whether a request of HTTP/1.0 does not say how long its body is,
+// which RFC 1945 demands. net/http reads no body of such a request, even if the request
+// has a Transfer-Encoding, which HAProxy passes on: the delivery would be lost.
+func endless(r *http.Request) bool {
+	return !r.ProtoAtLeast(1, 1) && r.Header["Content-Length"] == nil
+}
+
+func fieldsOf(header http.Header) (n int) {
+	for _, values := range header {
+		n += len(values)
+	}
+	return n
+}
+
+// needed returns the fields of a header that matter.
+func (d *door) needed(all http.Header) http.Header {
 	fields := http.Header{}
 	for _, name := range d.wanted {
 		if values := all[name]; values != nil {
@@ -198,191 +305,77 @@ func (d *door) wants(all http.Header) http.Header {
 	return fields
 }
 
-// take does the work for a request, in this order: route, draining, method,
-// announced length, memory, body, sender, inflating, the pipeline.
-func (d *door) take(req *request) outcome {
-	args, ok := d.find(req)
-	switch {
-	case !ok:
-		return notFound
-	case d.draining.Load():
-		return draining
-	case req.Method != http.MethodPost:
-		return badMethod
-	case req.ContentLength > d.limits.body:
-		return tooLarge
+// isOfWebPage reports whether a browser sends the request for a page of another
+// site, which can post to an address that only the browser's machine reaches.
+func isOfWebPage(header http.Header) bool {
+	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	return header.Get("Sec-Fetch-Site") == "cross-site" ||
+		header.Get("Origin") != "" && strings.EqualFold(strings.TrimSpace(mediaType), "text/plain")
+}
+
+// read reads the body.
+func (d *door) read(r *request, known bool) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return []byte{}, nil
 	}
-	body, err := readAll(req.Body, req.ContentLength, d.limits.body, &req.held)
-	req.bytes = len(body)
+	a := newArrival(r.Body, r.control, r.conn, known, d.limits.read)
+	r.reservation.arrives(a)
+	if d.isUnread() { // all others were given up just now
+		a.giveUp(errDraining)
+	}
+	body, err := readAll(a, r.ContentLength, d.limits.body, r.reservation)
+	r.reservation.arrived()
+	if reason := a.end(); reason != nil {
+		err = reason
+	}
+	r.bytes = len(body)
 	if err != nil {
-		req.held.releaseAll()
-		o := outcomeOf(err)
-		if d.draining.Load() && (o == incomplete || o == broken) {
-			return draining // it is ours that no more of it was read
-		}
-		return o
+		r.reservation.close() // before the answer is written
+		return nil, err
 	}
-	position := req.route.verify.verify(req.Request, body, args.token)
-	if position == 0 && !req.route.public {
-		req.held.releaseAll()
-		return unverified
-	}
-	if position > 0 {
-		req.route.verified[position].Add(1)
-	}
-	del := &delivery.Delivery{
-		ID:          uuid.Must(uuid.NewV7()).String(), // it fails where there is no randomness, which Go does not survive
-		ReceivedAt:  time.Now(),
-		Route:       req.route.path,
-		Vendor:      req.route.vendor + args.vendor, // the route or the path has it
-		Account:     req.route.account,
-		Event:       req.route.event + args.event,
-		ContentType: req.Header.Get("Content-Type"),
-		Body:        body,
-	}
-	for _, name := range req.route.headers {
-		if values := req.Header[name]; len(values) > 0 {
-			del.Headers = append(del.Headers, delivery.Header{Name: name, Values: values})
-		}
-	}
-	if coding, coded := coding(req.Request); coded {
-		sent := req.held.bytes
-		// What can never find room beside the body is too large, not a matter of waiting.
-		limit := min(d.limits.inflated, d.limits.inFlight-sent)
-		inflated, err := inflate(coding, body, limit, &req.held)
-		switch {
-		case errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) || errors.Is(err, errNotACode):
-			req.held.releaseAll()
-			return outcomeOf(err)
-		case err != nil: // of a sender that we know: kept as it came
-			req.held.release(req.held.bytes - sent)
-			del.ContentEncoding = coding
-		default:
-			req.held.release(sent)
-			del.Body = inflated
-		}
-	}
-	return d.hand(req, del)
+	r.unread = false
+	return body, nil
 }
 
-// hand gives the delivery to the pipeline and waits for its verdict. A select costs
-// more than all else here, so there is one on the usual way, of two channels.
-func (d *door) hand(req *request, del *delivery.Delivery) outcome {
-	t := &transaction{
-		message: service.MessageBatch{newMessage(del)},
-		held:    req.held,
-		route:   req.route,
-		outcome: make(chan outcome, 1),
+// inflate takes the coding off a delivery's body, and gives the memory of the coded
+// body back. A body of a sender that we know which does not inflate is kept as sent.
+func (d *door) inflate(r *request, del *delivery.Delivery) outcome {
+	coding, coded := coding(r.Header)
+	if !coded {
+		return accepted
 	}
-	patience := time.AfterFunc(d.limits.answer, t.expire)
-	defer patience.Stop()
-	select {
-	case d.pending <- t:
+	sent := int64(len(del.Body))
+	// What can never find room beside the body is too large, not a matter of waiting.
+	limit := min(d.limits.inflated, d.limits.inFlight-sent)
+	before := r.reservation.bytes
+	inflated, err := inflate(coding, del.Body, limit, r.reservation)
+	switch {
+	case errors.Is(err, errNoMemory) || errors.Is(err, errTooLarge) || errors.Is(err, errNotACode):
+		return outcomeOf(err)
+	case err != nil:
+		r.reservation.release(r.reservation.bytes - before)
+		del.ContentEncoding = coding
 	default:
-		select {
-		case d.pending <- t:
-		case o := <-t.outcome:
-			return o
-		case <-d.unread:
-		}
+		r.reservation.release(before)
+		del.Body = inflated
 	}
-	select {
-	case o := <-t.outcome:
-		return o
-	case <-d.unread:
-	}
-	if t.withdraw() {
-		return draining
-	}
-	// It is on its way, and its verdict comes unless the output hangs.
-	select {
-	case o := <-t.outcome:
-		return o
-	case <-d.closed:
-	}
-	if t.giveUp() {
-		return draining
-	}
-	return <-t.outcome // it came just now
+	return accepted
 }
 
-// find sets the request's route.
-func (d *door) find(req *request) (arguments, bool) {
-	path := req.URL.EscapedPath()
-	for _, r := range d.routes {
-		if args, ok := r.match(path); ok {
-			req.route = r
-			return args, true
-		}
+// coding returns the Content-Encoding of a request if it has one. Some senders
+// write the charset there, which is no coding.
+func coding(header http.Header) (string, bool) {
+	coding := strings.ToLower(strings.TrimSpace(strings.Join(header["Content-Encoding"], ",")))
+	if coding == "" || coding == "identity" {
+		return "", false
 	}
-	return arguments{}, false
-}
-
-// coding returns the Content-Encoding of a request if it has one.
-func coding(r *http.Request) (string, bool) {
-	coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header["Content-Encoding"], ",")))
-	return coding, coding != "" && coding != "identity"
+	if _, err := htmlindex.Get(coding); err == nil {
+		return "", false
+	}
+	return coding, true
 }
 
 func host(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	return host
-}
-
-// outcomeOf returns the outcome of a body that could not be taken in.
-func outcomeOf(err error) outcome {
-	switch {
-	case errors.Is(err, errNoMemory):
-		return noMemory
-	case errors.Is(err, errTooLarge):
-		return tooLarge
-	case errors.Is(err, errNotACode):
-		return badCoding
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return incomplete
-	}
-	return broken
-}
-
-// outcome is what became of a request.
-type outcome uint8
-
-const (
-	accepted   outcome = iota // the pipeline acknowledged
-	refused                   // the pipeline did not
-	timeout                   // the pipeline took too long, and has the delivery
-	untaken                   // the pipeline took too long to begin: withdrawn
-	draining                  // the process stops
-	noMemory                  // too many bytes in flight
-	unverified                // by no live secret
-	notFound                  // no route has the path
-	badMethod                 // not POST
-	tooLarge                  // as sent or inflated
-	badCoding                 // an unknown Content-Encoding
-	incomplete                // not all of it came in time
-	broken                    // it ended, or was framed wrongly
-	handshake                 // of TLS: there was no request
-	outcomes                  // how many there are
-)
-
-// answers are what senders are told, and how metrics and logs call it.
-var answers = [outcomes]struct {
-	label  string
-	status int
-	text   string
-}{
-	accepted:   {"accepted", http.StatusOK, ""},
-	refused:    {"refused", http.StatusServiceUnavailable, "not delivered, send it again"},
-	timeout:    {"timeout", http.StatusServiceUnavailable, "not delivered in time, send it again"},
-	untaken:    {"not_taken", http.StatusServiceUnavailable, "not delivered in time, send it again"},
-	draining:   {"draining", http.StatusServiceUnavailable, "stopping, send it again"},
-	noMemory:   {"no_memory", http.StatusServiceUnavailable, "busy, send it again"},
-	unverified: {"unverified", http.StatusUnauthorized, "not verified"},
-	notFound:   {"not_found", http.StatusNotFound, "no such path"},
-	badMethod:  {"method", http.StatusMethodNotAllowed, "expected POST"},
-	tooLarge:   {"too_large", http.StatusRequestEntityTooLarge, "too large"},
-	badCoding:  {"coding", http.StatusUnsupportedMediaType, "expected gzip, deflate or no coding"},
-	incomplete: {"incomplete", http.StatusServiceUnavailable, "not complete in time, send it again"},
-	broken:     {"broken", http.StatusBadRequest, "not complete"},
-	handshake:  {"handshake", 0, ""},
 }

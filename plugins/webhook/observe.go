@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -17,12 +18,13 @@ type observer struct {
 	log       *service.Logger
 	accessLog bool
 
-	deliveries, lates, secrets, received *service.MetricCounter
-	inFlight, reserved                   *service.MetricGauge
-	seconds                              *service.MetricTimer
+	deliveries, lates, secrets, gone, received *service.MetricCounter
+	inFlight, reserved                         *service.MetricGauge
+	seconds                                    *service.MetricTimer
 
 	mu       sync.Mutex
 	warnings map[warning]*repeated
+	noFileAt time.Time // when it was logged last
 }
 
 func newObserver(mgr *service.Resources, accessLog bool) *observer {
@@ -33,6 +35,7 @@ func newObserver(mgr *service.Resources, accessLog bool) *observer {
 		deliveries: m.NewCounter("webhook_deliveries", "route", "outcome"),
 		lates:      m.NewCounter("webhook_late", "route", "verdict"),
 		secrets:    m.NewCounter("webhook_verified", "route", "secret"),
+		gone:       m.NewCounter("webhook_gone", "route"),
 		received:   m.NewCounter("webhook_received_bytes", "route"),
 		inFlight:   m.NewGauge("webhook_in_flight"),
 		reserved:   m.NewGauge("webhook_reserved_bytes"),
@@ -47,6 +50,7 @@ type counts struct {
 	outcomes [outcomes]atomic.Int64
 	lates    [refused + 1]atomic.Int64 // verdicts after the answer: accepted or refused
 	verified []atomic.Int64            // by position of the secret, the first of which is 1
+	gone     atomic.Int64              // senders that had left before their answer
 	bytes    atomic.Int64
 }
 
@@ -64,6 +68,26 @@ func (o *observer) request(req *request, out outcome) {
 	}
 	if out != accepted {
 		o.warn(warning{req.route.path, out})
+	}
+}
+
+// refusal counts a connection whose request the door has not seen. The status and
+// the peer are logged as far as they are known.
+func (o *observer) refusal(r *route, out outcome, status int64, remote net.Addr) {
+	r.outcomes[out].Add(1)
+	if o.accessLog && remote != nil {
+		o.log.With("route", r.path, "status", status, "outcome", answers[out].label, "remote", host(remote.String())).Info("Answered a request")
+	}
+	o.warn(warning{r.path, out})
+}
+
+// noFile logs, at most once a minute, that the process has no file for a connection.
+func (o *observer) noFile(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); now.Sub(o.noFileAt) >= warnEvery {
+		o.noFileAt = now
+		o.log.With("error", err.Error()).Error("Taking no connection in, trying again")
 	}
 }
 
@@ -98,7 +122,7 @@ func (o *observer) warn(w warning) {
 // waited for its minute. It is called every now and then.
 func (o *observer) flush(d *door, now time.Time) {
 	o.inFlight.Set(d.inFlight.Load())
-	o.reserved.Set(d.memory.used.Load())
+	o.reserved.Set(d.memory.inUse())
 	for _, r := range slices.Concat(d.routes, []*route{&d.nowhere}) {
 		for out := range outcomes {
 			handOver(o.deliveries, &r.outcomes[out], r.path, answers[out].label)
@@ -109,6 +133,7 @@ func (o *observer) flush(d *door, now time.Time) {
 		for i := range r.verified {
 			handOver(o.secrets, &r.verified[i], r.path, strconv.Itoa(i))
 		}
+		handOver(o.gone, &r.gone, r.path)
 		handOver(o.received, &r.bytes, r.path)
 	}
 	o.mu.Lock()

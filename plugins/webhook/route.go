@@ -1,12 +1,18 @@
 package webhook
 
 import (
+	"crypto"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -15,13 +21,17 @@ type route struct {
 	path     string // as configured: a label, without anything of a request
 	segments []string
 
-	vendor  string // "" for none, or for the path's
+	vendor  string // "" where the path names the vendor, or nobody does
 	account string
-	event   string // declared, unless the path does
+	event   string // the declared native event; "" where the path names it, or nobody does
 	headers []string
-	verify  verifier
 	public  bool // nobody is verified
-	short   int  // the position of a secret that stands for itself and may be guessed; 0 for none
+
+	scheme    *scheme  // nil where nobody is verified
+	secretEnv string   // the variable of the secret
+	field     string   // the configuration's field that an error about the secret names
+	optional  bool     // without a secret the route is dropped, and the input starts
+	verify    verifier // nil until the secrets are loaded
 
 	counts
 }
@@ -37,6 +47,174 @@ var (
 	literalSegment = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 	params         = []string{paramVendor, paramEvent, paramToken}
 )
+
+// vendorRoutes returns the routes of a vendor: /<vendor>/<native event>, and /<vendor>
+// for payloads that name the native event. If the URL has to hold the secret, the
+// secret follows the vendor's name.
+func vendorRoutes(v *vendors.Vendor, unverified bool) []*route {
+	base := "/" + v.Name
+	var own *scheme
+	if !unverified {
+		if own = schemeOf(v); own.inPath {
+			base += "/" + paramToken
+		}
+	}
+	var routes []*route
+	for _, path := range []string{base, base + "/" + paramEvent} {
+		r := &route{path: path, segments: strings.Split(path[1:], "/"), vendor: v.Name, public: unverified, scheme: own, secretEnv: v.SecretEnv, field: "vendors"}
+		routes = append(routes, r)
+	}
+	return routes
+}
+
+// parseRoute reads one of the routes. Its errors begin with the name of a field.
+func parseRoute(conf *service.ParsedConfig) (*route, error) {
+	p := parser{conf: conf}
+	r := &route{
+		path:    p.text("path"),
+		vendor:  p.text("vendor"),
+		account: p.text("account"),
+		event:   p.text("event"),
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	var err error
+	if r.segments, err = parsePath(r.path); err != nil {
+		return nil, fmt.Errorf("path: %w", err)
+	}
+	if r.path == healthPath || r.path == readyPath {
+		return nil, fmt.Errorf("path: expected another one than %s, which tells of the process", r.path)
+	}
+	if err := r.parse(conf); err != nil {
+		return nil, fmt.Errorf("%w, for the route %s", err, r.path)
+	}
+	return r, nil
+}
+
+// parse reads the fields that the path has to agree with.
+func (r *route) parse(conf *service.ParsedConfig) error {
+	if _, known := vendors.Get(r.vendor); !known && r.vendor != "" {
+		return fmt.Errorf("vendor: expected one that is compiled in: %s, got %q", strings.Join(vendors.Names(), ", "), r.vendor)
+	}
+	if r.vendor != "" && r.has(paramVendor) {
+		return errors.New("vendor: expected none, as the path names the vendor")
+	}
+	if r.event != "" && r.has(paramEvent) {
+		return errors.New("event: expected none, as the path names the event")
+	}
+	if r.account != "" && !delivery.ValidAccount(r.account) {
+		return errors.New("account: expected " + delivery.AccountLabel)
+	}
+	if err := r.parseVerify(conf.Namespace("verify")); err != nil {
+		return fmt.Errorf("verify%w", err)
+	}
+	headers, err := conf.FieldStringList("headers")
+	if err != nil {
+		return fmt.Errorf("headers: %w", err)
+	}
+	for _, h := range headers {
+		name := http.CanonicalHeaderKey(h)
+		switch {
+		case !readable(name):
+			return fmt.Errorf("headers: expected fields that a sender can set, got %q", h)
+		case slices.Contains(credentials, name):
+			return fmt.Errorf("headers: expected none that holds credentials, got %s", name)
+		case r.scheme != nil && r.scheme.header == name:
+			return fmt.Errorf("headers: expected none that holds the secret, got %s", name)
+		}
+		r.headers = append(r.headers, name)
+	}
+	return nil
+}
+
+// credentials are header fields that must not travel on.
+var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization"}
+
+// framing are header fields that tell how a request is sent. The server removes
+// them, so the door cannot read what a sender has set.
+var framing = []string{"Connection", "Content-Length", "Expect", "Host", "Trailer", "Transfer-Encoding"}
+
+var fieldName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// readable reports whether a request may have a header field of that canonical
+// name.
+func readable(name string) bool {
+	return fieldName.MatchString(name) && !slices.Contains(framing, name)
+}
+
+var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+
+// parseVerify reads how the route's senders are verified. Its errors begin with a
+// dot and the name of a field, or a colon.
+func (r *route) parseVerify(conf *service.ParsedConfig) error {
+	p := parser{conf: conf}
+	var ways []*scheme
+	if p.bool("none") {
+		ways, r.public = append(ways, nil), true
+	}
+	if p.bool("standard") {
+		ways = append(ways, standardScheme())
+	}
+	if p.bool("path_token") {
+		ways = append(ways, pathScheme())
+	}
+	if name := p.text("header"); name != "" {
+		if !readable(http.CanonicalHeaderKey(name)) {
+			return fmt.Errorf(".header: expected a field that a sender can set, got %q", name)
+		}
+		ways = append(ways, headerScheme(name))
+	}
+	if conf.Contains("basic") {
+		ways = append(ways, basicScheme(p.text("basic", "username")))
+	}
+	if conf.Contains("hmac") {
+		s := &vendors.Signature{
+			Header:   p.text("hmac", "header"),
+			Hash:     hashes[p.text("hmac", "algorithm")],
+			Encoding: vendors.Encoding(p.text("hmac", "encoding")),
+			Prefix:   p.text("hmac", "prefix"),
+		}
+		if p.err == nil && (s.Hash == 0 || s.Encoding != vendors.Hex && s.Encoding != vendors.Base64) {
+			return errors.New(".hmac: expected an algorithm of sha1, sha256 and sha512, and an encoding of hex and base64")
+		}
+		if p.err == nil && !readable(http.CanonicalHeaderKey(s.Header)) {
+			return fmt.Errorf(".hmac.header: expected a field that a sender can set, got %q", s.Header)
+		}
+		ways = append(ways, signatureScheme(s))
+	}
+	r.secretEnv = p.text("secret_env")
+	if p.err != nil {
+		return fmt.Errorf(".%w", p.err)
+	}
+	vendor, known := vendors.Get(r.vendor)
+	switch {
+	case len(ways) > 1:
+		return errors.New(": expected one way, got several")
+	case len(ways) == 1:
+		r.scheme = ways[0]
+	case known:
+		r.scheme = schemeOf(vendor)
+	default:
+		return errors.New(": expected a way, as no vendor tells its own, or none: true")
+	}
+	if inPath := r.scheme != nil && r.scheme.inPath; inPath != r.has(paramToken) {
+		return errors.New(": expected {token} in the path where the path holds the secret, and only there")
+	}
+	switch {
+	case r.public && r.secretEnv != "":
+		return errors.New(".secret_env: expected none where nobody is verified")
+	case r.public:
+		return nil
+	case r.secretEnv == "" && known:
+		r.secretEnv = vendor.SecretEnv
+	case !variable.MatchString(r.secretEnv): // which may be the secret, so that it is not shown
+		return errors.New(".secret_env: expected the name of an environment variable, of A to Z, 0 to 9 and _, such as CALLRAIL_SIGNING_KEY")
+	}
+	return nil
+}
+
+var hashes = map[string]crypto.Hash{"sha1": crypto.SHA1, "sha256": crypto.SHA256, "sha512": crypto.SHA512}
 
 // parsePath returns the segments of a route's path.
 func parsePath(path string) ([]string, error) {
@@ -77,15 +255,16 @@ func (r *route) covers(other *route) bool {
 	return true
 }
 
-// maxEvent is how many bytes of a path's native event are taken: decoders take no
-// more of a name.
+// maxEvent is how many bytes of a native event in a path become metadata. Decoders
+// keep no more of a name.
 const maxEvent = 128
 
 // arguments are what a request's path gives for the parameters of a route.
 type arguments struct{ vendor, event, token string }
 
-// match reports whether a path, escaped as it was sent, is the route's. A slash
-// that is escaped separates nothing, and no parameter is empty.
+// match reports whether a path, escaped as it was sent, is the route's. An escaped
+// slash separates nothing, and no parameter is empty. A path with one more slash at
+// its end is the same path.
 func (r *route) match(path string) (arguments, bool) {
 	var args arguments
 	for _, want := range r.segments {
@@ -127,5 +306,5 @@ func (r *route) match(path string) (arguments, bool) {
 			}
 		}
 	}
-	return args, path == ""
+	return args, path == "" || path == "/"
 }

@@ -18,23 +18,63 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// shortSecret is how long a secret has to be that a sender sends as it is, so that
-// nobody guesses it.
-const shortSecret = 16
-
-// secret is one of those that a route takes.
-type secret struct {
-	text     string
-	position int // in the configuration, counted from 1
-}
-
-// verifier tells who sent a request by its body as sent. It returns the position
-// of the secret that verified it, or 0.
+// verifier tells who sent a request.
 type verifier interface {
+	// verify returns the position of the secret that verified the request, or 0. It
+	// looks at the header, at the path's token and, where needsBody says so, at the
+	// body as sent.
 	verify(r *http.Request, body []byte, token string) int
-	// headers are those that it reads, by their canonical names.
+	// needsBody reports whether verify looks at the body. Where it does not, the door
+	// asks before it reads the body.
+	needsBody() bool
+	// headers returns the canonical names of the header fields that verify reads.
 	headers() []string
+	// challenge returns the WWW-Authenticate of the answer to who is not verified.
+	challenge() string
 }
+
+// scheme is how the senders of a route are verified, apart from the secrets.
+type scheme struct {
+	build     func([]secret) (verifier, error)
+	header    string // the header that holds the secret itself, in canonical form; "" for none
+	inPath    bool   // the path holds the secret
+	guessable bool   // requests hold the secret itself, so a short secret may be guessed
+}
+
+func signatureScheme(s *vendors.Signature) *scheme {
+	return &scheme{build: func(secrets []secret) (verifier, error) { return newSigned(s, secrets), nil }}
+}
+
+func headerScheme(name string) *scheme {
+	name = http.CanonicalHeaderKey(name)
+	return &scheme{header: name, guessable: true, build: func(secrets []secret) (verifier, error) { return &header{name, secrets}, nil }}
+}
+
+func basicScheme(username string) *scheme {
+	return &scheme{guessable: true, build: func(secrets []secret) (verifier, error) { return &basic{username, secrets}, nil }}
+}
+
+func pathScheme() *scheme {
+	return &scheme{inPath: true, guessable: true, build: func(secrets []secret) (verifier, error) { return &pathToken{secrets}, nil }}
+}
+
+func standardScheme() *scheme {
+	return &scheme{build: func(secrets []secret) (verifier, error) { return newStandard(secrets) }}
+}
+
+// schemeOf returns the scheme that a vendor's folder describes.
+func schemeOf(v *vendors.Vendor) *scheme {
+	switch {
+	case v.Signature != nil:
+		return signatureScheme(v.Signature)
+	case v.SecretHeader != "":
+		return headerScheme(v.SecretHeader)
+	}
+	return pathScheme()
+}
+
+// challengeOfOurs names no scheme that a stranger could try.
+const challengeOfOurs = `Webhook realm="webhook"`
 
 // equal is the one comparison of what a stranger sent with what is secret. It
 // takes the same time whatever is in b, its length included.
@@ -53,8 +93,8 @@ func match(secrets []secret, presented string) int {
 	return 0
 }
 
-// single returns the value of a header that stands there once: of two that differ
-// another one may have believed the other.
+// single returns the value of a header that stands there once. Of two values that
+// differ, a proxy in front may have believed the one that we would not.
 func single(r *http.Request, name string) (string, bool) {
 	values := r.Header[name]
 	if len(values) != 1 {
@@ -67,7 +107,9 @@ func single(r *http.Request, name string) (string, bool) {
 type nobody struct{}
 
 func (nobody) verify(*http.Request, []byte, string) int { return 0 }
+func (nobody) needsBody() bool                          { return false }
 func (nobody) headers() []string                        { return nil }
+func (nobody) challenge() string                        { return challengeOfOurs }
 
 // signed is an HMAC over the body.
 type signed struct {
@@ -89,7 +131,9 @@ func newSigned(s *vendors.Signature, secrets []secret) *signed {
 	return v
 }
 
+func (*signed) needsBody() bool     { return true }
 func (v *signed) headers() []string { return []string{v.header} }
+func (*signed) challenge() string   { return challengeOfOurs }
 
 func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	value, ok := single(r, v.header)
@@ -116,9 +160,9 @@ func (v *signed) verify(r *http.Request, body []byte, _ string) int {
 	return 0
 }
 
-// copying is called for what takes several times the memory of a body that nobody
-// has verified, which is not reserved: only so many at once. What it returns is
-// called at the end of it.
+// copying is called before work that copies a body which nobody has verified. The
+// copies are memory that nothing has reserved, so only a few goroutines copy at
+// once. The caller calls done when its work has ended.
 func copying() (done func()) {
 	copies <- struct{}{}
 	return func() { <-copies }
@@ -141,7 +185,9 @@ type header struct {
 	secrets []secret
 }
 
+func (*header) needsBody() bool     { return false }
 func (v *header) headers() []string { return []string{v.name} }
+func (*header) challenge() string   { return challengeOfOurs }
 
 func (v *header) verify(r *http.Request, _ []byte, _ string) int {
 	value, ok := single(r, v.name)
@@ -157,7 +203,9 @@ type basic struct {
 	secrets  []secret
 }
 
+func (*basic) needsBody() bool   { return false }
 func (*basic) headers() []string { return []string{"Authorization"} }
+func (*basic) challenge() string { return `Basic realm="webhook"` }
 
 func (v *basic) verify(r *http.Request, _ []byte, _ string) int {
 	if _, ok := single(r, "Authorization"); !ok {
@@ -177,7 +225,9 @@ func (v *basic) verify(r *http.Request, _ []byte, _ string) int {
 // pathToken is a secret that stands in the path.
 type pathToken struct{ secrets []secret }
 
+func (*pathToken) needsBody() bool   { return false }
 func (*pathToken) headers() []string { return nil }
+func (*pathToken) challenge() string { return challengeOfOurs }
 
 func (v *pathToken) verify(_ *http.Request, _ []byte, token string) int {
 	return match(v.secrets, token)
@@ -227,6 +277,8 @@ func newStandard(secrets []secret) (*standard, error) {
 	return v, nil
 }
 
+func (*standard) needsBody() bool   { return true }
+func (*standard) challenge() string { return challengeOfOurs }
 func (*standard) headers() []string {
 	return []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 }

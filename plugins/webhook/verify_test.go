@@ -26,36 +26,56 @@ import (
 )
 
 // parsed returns the configuration, which has to be right.
-func parsed(t *testing.T, yaml string) *config {
+func parsed(t *testing.T, yaml string, variables ...string) *config {
 	t.Helper()
-	c, err := parse(t, yaml)
+	c, err := parse(t, yaml, variables...)
 	require.NoError(t, err)
 	return c
 }
 
-func parse(t *testing.T, yaml string) (*config, error) {
+// parse reads a configuration with such variables, NAME=value, in the environment.
+func parse(t *testing.T, yaml string, variables ...string) (*config, error) {
 	t.Helper()
 	conf, err := spec().ParseYAML(yaml, service.NewEnvironment())
 	if err != nil {
 		return nil, err
 	}
-	return parseConfig(conf)
+	return newConfig(conf, variablesOf(variables), nil)
 }
 
-// position returns which secret of a route verifies a body, without a server.
-func position(t *testing.T, route, path, body string, headers ...string) int {
-	t.Helper()
-	d := &door{config: parsed(t, "routes: [ "+route+" ]")}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://door"+path, nil)
-	require.NoError(t, err)
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Add(name, value)
+func variablesOf(variables []string) environment {
+	return func(name string) (string, bool) {
+		for _, v := range variables {
+			if is, value, _ := strings.Cut(v, "="); is == name {
+				return value, true
+			}
+		}
+		return "", false
 	}
-	req := &request{Request: r}
-	args, ok := d.find(req)
-	require.True(t, ok)
-	return req.route.verify.verify(r, []byte(body), args.token)
+}
+
+// verifying returns a function that tells which secret of a route verifies a
+// request, without a server. The route's secret is SECRET.
+func verifying(t *testing.T, route, secret, old string) func(path, body string, headers ...string) int {
+	t.Helper()
+	d := &door{config: parsed(t, "routes: [ "+route+" ]", "SECRET="+secret, "SECRET_OLD="+old)}
+	return func(path, body string, headers ...string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://door"+path, nil)
+		require.NoError(t, err)
+		for _, h := range headers {
+			name, value, _ := strings.Cut(h, ": ")
+			r.Header.Add(name, value)
+		}
+		req := &request{Request: r}
+		args, ok := d.find(req)
+		require.True(t, ok)
+		v := req.route.verify
+		if !v.needsBody() {
+			body = "not what was sent"
+		}
+		return v.verify(r, []byte(body), args.token)
+	}
 }
 
 func mac(h func() hash.Hash, secret, body string) []byte {
@@ -68,17 +88,15 @@ func mac(h func() hash.Hash, secret, body string) []byte {
 func TestCallRailDocumented(t *testing.T) {
 	body, err := os.ReadFile("testdata/callrail_documented.json")
 	require.NoError(t, err)
-	const route = `{ path: /c, vendor: callrail, verify: { secrets: [ 072e77e426f92738a72fe23c4d1953b4 ] } }`
-	require.Equal(t, 1, position(t, route, "/c", string(body), "Signature: UZAHbUdfm3GqL7qzilGozGzWV64="))
-	require.Zero(t, position(t, route, "/c", string(body)+"\n", "Signature: UZAHbUdfm3GqL7qzilGozGzWV64="))
-	require.Zero(t, position(t, route, "/c", string(body), "Signature: UZAHbUdfm3GqL7qzilGozGzWV65="), "bits after the last byte")
+	position := verifying(t, `{ path: /c, vendor: callrail, verify: { secret_env: SECRET } }`, "072e77e426f92738a72fe23c4d1953b4", "")
+	require.Equal(t, 1, position("/c", string(body), "Signature: UZAHbUdfm3GqL7qzilGozGzWV64="))
+	require.Zero(t, position("/c", string(body)+"\n", "Signature: UZAHbUdfm3GqL7qzilGozGzWV64="))
+	require.Zero(t, position("/c", string(body), "Signature: UZAHbUdfm3GqL7qzilGozGzWV65="), "bits after the last byte")
 }
 
 func TestCallRail(t *testing.T) {
-	const (
-		route = `{ path: /c, vendor: callrail, verify: { secrets: [ new, "", old ] } }`
-		body  = `{ "a": 1 }`
-	)
+	const body = `{ "a": 1 }`
+	position := verifying(t, `{ path: /c, vendor: callrail, verify: { secret_env: SECRET } }`, "new", "old")
 	encode := base64.StdEncoding.EncodeToString
 	good := encode(mac(sha1.New, "new", body))
 	for name, test := range map[string]struct {
@@ -86,7 +104,7 @@ func TestCallRail(t *testing.T) {
 		position int
 	}{
 		"new":                         {[]string{"Signature: " + good}, 1},
-		"old":                         {[]string{"Signature: " + encode(mac(sha1.New, "old", body))}, 3},
+		"old":                         {[]string{"Signature: " + encode(mac(sha1.New, "old", body))}, 2},
 		"empty secret":                {[]string{"Signature: " + encode(mac(sha1.New, "", body))}, 0},
 		"another secret":              {[]string{"Signature: " + encode(mac(sha1.New, "older", body))}, 0},
 		"compact body":                {[]string{"Signature: " + encode(mac(sha1.New, "new", `{"a":1}`))}, 0},
@@ -109,12 +127,12 @@ func TestCallRail(t *testing.T) {
 		"in letters of another case":  {[]string{"sIGNATURE: " + good}, 1},
 		"header of OneRoute's scheme": {[]string{"X-Oneroute-Signature: " + hex.EncodeToString(mac(sha512.New, "new", body))}, 0},
 	} {
-		require.Equal(t, test.position, position(t, route, "/c", body, test.headers...), name)
+		require.Equal(t, test.position, position("/c", body, test.headers...), name)
 	}
 }
 
 func TestOneRoute(t *testing.T) {
-	const route = `{ path: /o, vendor: oneroute, verify: { secrets: [ old, new ] } }`
+	position := verifying(t, `{ path: /o, vendor: oneroute, verify: { secret_env: SECRET } }`, "first", "new")
 	header := func(signed string) string {
 		return "x-oneroute-signature: " + hex.EncodeToString(mac(sha512.New, "new", signed))
 	}
@@ -133,7 +151,7 @@ func TestOneRoute(t *testing.T) {
 		"no JSON, as sent":         {`{ "a": `, `{ "a": `},
 		"empty":                    {``, ``},
 	} {
-		require.Equal(t, 2, position(t, route, "/o", test.sent, header(test.signed)), name)
+		require.Equal(t, 2, position("/o", test.sent, header(test.signed)), name)
 	}
 	sent := `{ "a": 1 }`
 	for name, test := range map[string]string{
@@ -148,14 +166,14 @@ func TestOneRoute(t *testing.T) {
 		"not hexadecimal":   header(sent)[:len(header(sent))-2] + "zz",
 		"header of another": "Signature: " + base64.StdEncoding.EncodeToString(mac(sha1.New, "new", sent)),
 	} {
-		require.Zero(t, position(t, route, "/o", sent, test), name)
+		require.Zero(t, position("/o", sent, test), name)
 	}
 	upper := "x-oneroute-signature: " + strings.ToUpper(hex.EncodeToString(mac(sha512.New, "new", sent)))
-	require.Equal(t, 2, position(t, route, "/o", sent, upper))
-	require.Zero(t, position(t, route, "/o", sent, header(sent), header(sent)))
+	require.Equal(t, 2, position("/o", sent, upper))
+	require.Zero(t, position("/o", sent, header(sent), header(sent)))
 	// Sorting is no re-serialisation.
-	require.Zero(t, position(t, route, "/o", `{ "b": 1, "a": 2 }`, header(`{"a":2,"b":1}`)))
-	require.Zero(t, position(t, route, "/o", `{ "a": 1, "a": 2 }`, header(`{"a":2}`)))
+	require.Zero(t, position("/o", `{ "b": 1, "a": 2 }`, header(`{"a":2,"b":1}`)))
+	require.Zero(t, position("/o", `{ "a": 1, "a": 2 }`, header(`{"a":2}`)))
 }
 
 func TestGenericHMAC(t *testing.T) {
@@ -163,17 +181,18 @@ func TestGenericHMAC(t *testing.T) {
 	for algorithm, h := range map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New} {
 		for encoding, encode := range map[string]func([]byte) string{"hex": hex.EncodeToString, "base64": base64.StdEncoding.EncodeToString} {
 			for _, prefix := range []string{"", algorithm + "="} {
-				route := fmt.Sprintf(`{ path: /g, verify: { hmac: { header: x-signature, algorithm: %s, encoding: %s, prefix: %q }, secrets: [ "  ", one, two ] } }`, algorithm, encoding, prefix)
+				route := fmt.Sprintf(`{ path: /g, verify: { hmac: { header: x-signature, algorithm: %s, encoding: %s, prefix: %q }, secret_env: SECRET } }`, algorithm, encoding, prefix)
+				position := verifying(t, route, "one", "two")
 				for i, secret := range []string{"one", "two"} {
-					require.Equal(t, i+2, position(t, route, "/g", body, "X-Signature: "+prefix+encode(mac(h, secret, body))), route)
+					require.Equal(t, i+1, position("/g", body, "X-Signature: "+prefix+encode(mac(h, secret, body))), route)
 				}
-				require.Zero(t, position(t, route, "/g", body, "X-Signature: "+prefix+encode(mac(h, "  ", body))), route)
-				require.Zero(t, position(t, route, "/g", body, "X-Signature: "+prefix+encode(mac(h, "three", body))), route)
-				require.Zero(t, position(t, route, "/g", body, "X-Signature: "+prefix), route)
-				require.Zero(t, position(t, route, "/g", body, "X-Signature: v1="+encode(mac(h, "one", body))), route)
+				require.Zero(t, position("/g", body, "X-Signature: "+prefix+encode(mac(h, "  ", body))), route)
+				require.Zero(t, position("/g", body, "X-Signature: "+prefix+encode(mac(h, "three", body))), route)
+				require.Zero(t, position("/g", body, "X-Signature: "+prefix), route)
+				require.Zero(t, position("/g", body, "X-Signature: v1="+encode(mac(h, "one", body))), route)
 				if prefix != "" {
-					require.Zero(t, position(t, route, "/g", body, "X-Signature: "+encode(mac(h, "one", body))), route)
-					require.Zero(t, position(t, route, "/g", body, "X-Signature: "+strings.ToUpper(prefix)+encode(mac(h, "one", body))), route)
+					require.Zero(t, position("/g", body, "X-Signature: "+encode(mac(h, "one", body))), route)
+					require.Zero(t, position("/g", body, "X-Signature: "+strings.ToUpper(prefix)+encode(mac(h, "one", body))), route)
 				}
 			}
 		}
@@ -188,7 +207,7 @@ func TestStandardWebhooks(t *testing.T) {
 		first = base64.StdEncoding.EncodeToString([]byte("first key"))
 		next  = base64.StdEncoding.EncodeToString([]byte("next key"))
 		now   = time.Now()
-		route = fmt.Sprintf(`{ path: /s, verify: { standard: true, secrets: [ whsec_%s, "", %s, whpk_%s ] } }`, first, next, base64.StdEncoding.EncodeToString(public))
+		route = `{ path: /s, verify: { standard: true, secret_env: SECRET } }`
 		at    = func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 		v1    = func(key, id, timestamp, body string) string {
 			return "v1," + base64.StdEncoding.EncodeToString(mac(sha256.New, key, id+"."+timestamp+"."+body))
@@ -197,13 +216,14 @@ func TestStandardWebhooks(t *testing.T) {
 			return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(id+"."+timestamp+"."+body)))
 		}
 	)
+	symmetric, asymmetric := verifying(t, route, "whsec_"+first, next), verifying(t, route, first, "whpk_"+base64.StdEncoding.EncodeToString(public))
 	for name, test := range map[string]struct {
 		timestamp, signatures string
 		position              int
 	}{
 		"first":                       {at(0), v1("first key", "7", at(0), body), 1},
-		"next":                        {at(0), v1("next key", "7", at(0), body), 3},
-		"several, last":               {at(0), "v1,none v2,x " + v1("old key", "7", at(0), body) + " " + v1("next key", "7", at(0), body), 3},
+		"next":                        {at(0), v1("next key", "7", at(0), body), 2},
+		"several, last":               {at(0), "v1,none v2,x " + v1("old key", "7", at(0), body) + " " + v1("next key", "7", at(0), body), 2},
 		"almost old":                  {at(-4 * time.Minute), v1("first key", "7", at(-4*time.Minute), body), 1},
 		"almost future":               {at(4 * time.Minute), v1("first key", "7", at(4*time.Minute), body), 1},
 		"old":                         {at(-6 * time.Minute), v1("first key", "7", at(-6*time.Minute), body), 0},
@@ -221,8 +241,8 @@ func TestStandardWebhooks(t *testing.T) {
 		"no time":                     {"", v1("first key", "7", "", body), 0},
 		"time is no number":           {"now", v1("first key", "7", "now", body), 0},
 		"time of another age":         {"-9223372036854775808", v1("first key", "7", "-9223372036854775808", body), 0},
-		"public":                      {at(0), v1a("7", at(0), body), 4},
-		"public, several":             {at(0), "v1a,none v1,x " + v1a("7", at(0), body), 4},
+		"public":                      {at(0), v1a("7", at(0), body), 2},
+		"public, several":             {at(0), "v1a,none v1,x " + v1a("7", at(0), body), 2},
 		"public, old":                 {at(-6 * time.Minute), v1a("7", at(-6*time.Minute), body), 0},
 		"public, future":              {at(6 * time.Minute), v1a("7", at(6*time.Minute), body), 0},
 		"public, of another age":      {"-9223372036854775808", v1a("7", "-9223372036854775808", body), 0},
@@ -232,26 +252,31 @@ func TestStandardWebhooks(t *testing.T) {
 		"public, key as symmetric":    {at(0), v1(string(public), "7", at(0), body), 0},
 		"public, after many of wrong": {at(0), strings.Repeat(v1a("8", at(0), body)+" ", 500) + v1a("7", at(0), body), 0},
 	} {
-		require.Equal(t, test.position, position(t, route, "/s", body,
+		position := symmetric
+		if strings.HasPrefix(name, "public") {
+			position = asymmetric
+		}
+		require.Equal(t, test.position, position("/s", body,
 			"Webhook-Id: 7", "Webhook-Timestamp: "+test.timestamp, "Webhook-Signature: "+test.signatures), name)
 	}
+	position := symmetric
 	good := []string{"Webhook-Id: 7", "Webhook-Timestamp: " + at(0), "Webhook-Signature: " + v1("first key", "7", at(0), body)}
-	require.Equal(t, 1, position(t, route, "/s", body, good...))
+	require.Equal(t, 1, position("/s", body, good...))
 	for i := range good {
-		require.Zero(t, position(t, route, "/s", body, append(good[:i:i], good[i+1:]...)...), "without %s", good[i])
-		require.Zero(t, position(t, route, "/s", body, append(good[:3:3], good[i])...), "twice %s", good[i])
+		require.Zero(t, position("/s", body, append(good[:i:i], good[i+1:]...)...), "without %s", good[i])
+		require.Zero(t, position("/s", body, append(good[:3:3], good[i])...), "twice %s", good[i])
 	}
-	require.Zero(t, position(t, route, "/s", body, "Webhook-Id: ", good[1], "Webhook-Signature: "+v1a("", at(0), body)))
+	require.Zero(t, position("/s", body, "Webhook-Id: ", good[1], "Webhook-Signature: "+v1a("", at(0), body)))
 }
 
 func TestHeaderSecret(t *testing.T) {
-	const route = `{ path: /h, verify: { header: x-webhook-secret, secrets: [ old, "", "new one" ] } }`
+	position := verifying(t, `{ path: /h, verify: { header: x-webhook-secret, secret_env: SECRET } }`, "old", "new one")
 	for name, test := range map[string]struct {
 		headers  []string
 		position int
 	}{
 		"old":         {[]string{"X-Webhook-Secret: old"}, 1},
-		"new":         {[]string{"x-webhook-secret: new one"}, 3},
+		"new":         {[]string{"x-webhook-secret: new one"}, 2},
 		"empty":       {[]string{"X-Webhook-Secret: "}, 0},
 		"none":        {nil, 0},
 		"letter case": {[]string{"X-Webhook-Secret: OLD"}, 0},
@@ -261,12 +286,12 @@ func TestHeaderSecret(t *testing.T) {
 		"twice":       {[]string{"X-Webhook-Secret: old", "X-Webhook-Secret: old"}, 0},
 		"conflicting": {[]string{"X-Webhook-Secret: old", "X-Webhook-Secret: wrong"}, 0},
 	} {
-		require.Equal(t, test.position, position(t, route, "/h", "{}", test.headers...), name)
+		require.Equal(t, test.position, position("/h", "{}", test.headers...), name)
 	}
 }
 
 func TestBasic(t *testing.T) {
-	const route = `{ path: /b, verify: { basic: { username: ada }, secrets: [ "", "love:lace", byron ] } }`
+	position := verifying(t, `{ path: /b, verify: { basic: { username: ada }, secret_env: SECRET } }`, "love:lace", "byron")
 	encode := func(text string) string {
 		return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(text))
 	}
@@ -274,8 +299,8 @@ func TestBasic(t *testing.T) {
 		headers  []string
 		position int
 	}{
-		"first":           {[]string{encode("ada:love:lace")}, 2},
-		"second":          {[]string{encode("ada:byron")}, 3},
+		"first":           {[]string{encode("ada:love:lace")}, 1},
+		"second":          {[]string{encode("ada:byron")}, 2},
 		"empty password":  {[]string{encode("ada:")}, 0},
 		"another user":    {[]string{encode("eve:byron")}, 0},
 		"no user":         {[]string{encode(":byron")}, 0},
@@ -286,19 +311,19 @@ func TestBasic(t *testing.T) {
 		"twice":           {[]string{encode("ada:byron"), encode("ada:byron")}, 0},
 		"conflicting":     {[]string{encode("ada:byron"), encode("eve:byron")}, 0},
 		"proxy's":         {[]string{strings.Replace(encode("ada:byron"), "Auth", "Proxy-Auth", 1)}, 0},
-		"scheme in lower": {[]string{strings.Replace(encode("ada:byron"), "Basic", "basic", 1)}, 3},
+		"scheme in lower": {[]string{strings.Replace(encode("ada:byron"), "Basic", "basic", 1)}, 2},
 	} {
-		require.Equal(t, test.position, position(t, route, "/b", "{}", test.headers...), name)
+		require.Equal(t, test.position, position("/b", "{}", test.headers...), name)
 	}
 }
 
 func TestPathToken(t *testing.T) {
-	const route = `{ path: "/p/{token}/in", verify: { path_token: true, secrets: [ "", "to/ken", "é%" ] } }`
+	position := verifying(t, `{ path: "/p/{token}/in", verify: { path_token: true, secret_env: SECRET } }`, "to/ken", "é%")
 	for path, want := range map[string]int{
-		"/p/to%2Fken/in":            2,
-		"/p/to%2fken/in":            2,
-		"/p/%74o%2fken/in":          2,
-		"/p/%c3%a9%25/in":           3,
+		"/p/to%2Fken/in":            1,
+		"/p/to%2fken/in":            1,
+		"/p/%74o%2fken/in":          1,
+		"/p/%c3%a9%25/in":           2,
 		"/p/token/in":               0,
 		"/p/to%252Fken/in":          0,
 		"/p/x/in?token=to%2Fken":    0,
@@ -309,9 +334,9 @@ func TestPathToken(t *testing.T) {
 		"/p/to%2Fken;a=b/in":        0,
 		"/p/%2e%2e%2fp%2ftoken/in":  0,
 		"/p/{token}/in":             0,
-		"/p/to%2Fken/in?anything=1": 2,
+		"/p/to%2Fken/in?anything=1": 1,
 	} {
-		require.Equal(t, want, position(t, route, path, "{}"), path)
+		require.Equal(t, want, position(path, "{}"), path)
 	}
 }
 
@@ -332,11 +357,11 @@ func TestAnotherVendorsSecret(t *testing.T) {
 			if secret == own {
 				want = 200
 			}
-			status, _ := post(t, s, path, body, headers...)
+			status := post(t, s, path, body, headers...)
 			require.Equal(t, want, status, "%s with %s", path, secret)
 		}
 	}
-	require.Equal(t, map[string]int64{"/callrail/{event} 3": 1, "/oneroute 1": 1, "/supersend 1": 1, "/basic 1": 1}, s.metrics.all("webhook_verified"))
+	require.Equal(t, map[string]int64{"/callrail/{event} 1": 1, "/oneroute 1": 1, "/supersend 1": 1, "/basic 1": 1}, s.metrics.all("webhook_verified"))
 }
 
 // equal takes the same time whatever a stranger sends: it compares digests of one

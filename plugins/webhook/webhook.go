@@ -6,6 +6,7 @@ package webhook
 import (
 	"context"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -58,11 +59,11 @@ type input struct {
 	address net.Addr      // where it listens
 	failed  chan struct{} // closed when the server has failed
 	stopped sync.WaitGroup
-	once    struct{ unread, closed sync.Once }
+	once    struct{ unread, closed, watch sync.Once }
 }
 
 func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error) {
-	c, err := parseConfig(conf)
+	c, err := newConfig(conf, os.LookupEnv, mgr.Logger())
 	if err != nil {
 		return nil, err
 	}
@@ -70,14 +71,6 @@ func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error
 	if c.tls.cert != "" {
 		if in.certificates, err = newCertificates(c.tls, in.log); err != nil {
 			return nil, err
-		}
-	}
-	for _, r := range c.routes {
-		if r.public && !isLoopback(c.address) {
-			in.log.With("route", r.path, "address", c.address).Warn("Nobody is verified on this route, and more than this machine reaches it")
-		}
-		if r.short > 0 {
-			in.log.With("route", r.path, "secret", r.short).Warnf("A secret has less than %d characters: somebody may guess it", shortSecret)
 		}
 	}
 	return in, nil
@@ -90,44 +83,48 @@ func (in *input) Connect(ctx context.Context) error {
 	if in.server != nil {
 		return nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", in.door.address)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // no vendor speaks it, and refuseNew does not work with it
+	l, err := plain.Listen(ctx, "tcp", in.door.address)
 	if err != nil {
 		return err
 	}
 	in.server, in.address, in.failed = newServer(in.door, l, in.certificates, in.log), l.Addr(), make(chan struct{})
 	in.log.With("address", in.address.String()).Info("Receiving webhooks")
-	in.stopped.Add(2)
+	in.stopped.Add(1)
 	go in.serve(in.server, in.failed)
-	go in.watch(in.failed)
-	doors.Store(in.door, struct{}{})
+	go in.watch()
+	doors.Store(in, struct{}{})
 	return nil
 }
 
+// serve serves until the listener is stopped. If it fails, the engine connects anew.
 func (in *input) serve(s *server, failed chan struct{}) {
 	defer in.stopped.Done()
-	defer close(failed)
 	if err := s.serve(); err != nil {
 		in.log.With("error", err.Error()).Error("Receiving no more webhooks")
-		s.close()
+		_ = s.http.Close()
 		in.mu.Lock()
 		in.server = nil
 		in.mu.Unlock()
+		close(failed)
 	}
 }
 
-// watch flushes what is observed, until the server ends.
-func (in *input) watch(failed chan struct{}) {
-	defer in.stopped.Done()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			in.door.observe.flush(in.door, now)
-		case <-failed:
-			return
+// watch flushes what is observed, until the input is closed.
+func (in *input) watch() {
+	in.once.watch.Do(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				in.door.observe.flush(in.door, now)
+			case <-in.door.closed:
+				return
+			}
 		}
-	}
+	})
 }
 
 // ReadBatch implements service.BatchInput: one delivery, and how to settle it. Its
@@ -139,16 +136,43 @@ func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	for {
 		select {
 		case t := <-in.door.pending:
-			if t.take() {
+			if t.begin() {
 				return t.message, t.settle, nil
 			}
 		case <-failed:
 			return nil, nil, service.ErrNotConnected
 		case <-ctx.Done():
-			in.once.unread.Do(func() { close(in.door.unread) })
+			in.readNoMore()
 			return nil, nil, ctx.Err()
 		}
 	}
+}
+
+// leave prepares the end, which comes when the delay is over: load balancers are
+// told, answers end their connections, deliveries are still taken. Near the end the
+// listener is closed, so that what has arrived by then is finished when the engine
+// reads no more.
+func (in *input) leave(delay time.Duration) {
+	in.door.leaving.Store(true)
+	time.AfterFunc(delay-min(delay/4, time.Second), func() {
+		in.mu.Lock()
+		server := in.server
+		in.mu.Unlock()
+		if server != nil {
+			server.stop()
+		}
+	})
+	// The engine does not tell an input whose output hangs.
+	time.AfterFunc(delay, in.readNoMore)
+}
+
+// readNoMore gives up what the pipeline has not begun with.
+func (in *input) readNoMore() {
+	in.once.unread.Do(func() {
+		in.door.leaving.Store(true)
+		close(in.door.unread)
+		in.door.memory.giveUpAll(errDraining)
+	})
 }
 
 // lastWords is how long the senders that still wait have to read their answer once
@@ -158,9 +182,8 @@ const lastWords = 2 * time.Second
 // Close implements service.BatchInput. Who still waits is told to send again: no
 // verdict comes any more.
 func (in *input) Close(ctx context.Context) error {
-	in.door.draining.Store(true)
-	doors.Delete(in.door)
-	in.once.unread.Do(func() { close(in.door.unread) })
+	doors.Delete(in)
+	in.readNoMore()
 	in.once.closed.Do(func() { close(in.door.closed) })
 	in.mu.Lock()
 	server := in.server
@@ -176,15 +199,14 @@ func (in *input) Close(ctx context.Context) error {
 	return nil
 }
 
-// doors are those that are open.
-var doors sync.Map // *door
+// doors are the inputs that listen.
+var doors sync.Map // *input
 
-// Drain makes every door answer new requests 503, and close their connections. It
-// is for when the process is told to stop: the engine tells no input of it whose
-// output hangs.
-func Drain() {
-	doors.Range(func(d, _ any) bool {
-		d.(*door).draining.Store(true)
+// Leave tells every door that the process was told to stop, and that the engine
+// stops its inputs when the delay is over.
+func Leave(delay time.Duration) {
+	doors.Range(func(in, _ any) bool {
+		in.(*input).leave(delay)
 		return true
 	})
 }

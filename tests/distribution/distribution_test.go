@@ -3,8 +3,10 @@ package distribution
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"flag"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
@@ -19,13 +22,52 @@ import (
 	"github.com/hookswitch/hookswitch/tests/services"
 )
 
-// idle is a stream that does nothing.
+// full tells whether the binary is built with the build tag full.
+func full(t *testing.T) bool {
+	t.Helper()
+	return setting(build(t), "-tags") == "full"
+}
+
+// TestFullSet takes an output that only the build tag full compiles in, with each of
+// the database drivers that the README names.
+func TestFullSet(t *testing.T) {
+	for driver, dsn := range map[string]string{
+		"clickhouse": "clickhouse://127.0.0.1:1/events",
+		"mysql":      "user:password@tcp(127.0.0.1:1)/events",
+		"postgres":   "postgres://127.0.0.1:1/events",
+	} {
+		t.Run(driver, func(t *testing.T) {
+			config := write(t, `
+http: { enabled: false }
+input: { generate: { count: 1, mapping: 'root.id = "1"' } }
+output: { sql_insert: { driver: `+driver+`, dsn: '`+dsn+`', table: events, columns: [ id ], args_mapping: 'root = [ this.id ]' } }
+`)
+			if !full(t) {
+				_, stderr, err := run(t, "lint", config)
+				require.Error(t, err)
+				require.Contains(t, stderr, "sql_insert")
+				return
+			}
+			mustRun(t, "lint", config)
+			s := start(t, nil, "run", config)
+			s.eventually(t, "it dials the database", func() bool {
+				return strings.Contains(s.output.String(), "127.0.0.1:1: connect: connection refused")
+			})
+			require.NotContains(t, s.output.String(), "unknown driver")
+			s.kill()
+		})
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// idle is a config whose stream does nothing.
 const idle = `
 input: { generate: { interval: 1h, mapping: 'root = {}' } }
 output: { drop: {} }
 `
 
-// processors are the names of ours.
+// processors returns the names of our processors.
 func processors() []string {
 	names := []string{"webhook_decode"}
 	for _, v := range vendors.All() {
@@ -34,20 +76,29 @@ func processors() []string {
 	return names
 }
 
-func TestVersion(t *testing.T) {
-	info, err := buildinfo.ReadFile(binary)
+// build returns what the binary says of its build.
+func build(t *testing.T) *debug.BuildInfo {
+	t.Helper()
+	info, err := buildinfo.ReadFile(services.Binary())
 	require.NoError(t, err)
-	setting := func(key string) string {
-		i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == key })
-		if i < 0 {
-			return ""
-		}
-		return info.Settings[i].Value
+	return info
+}
+
+// setting returns a setting of the build, such as CGO_ENABLED, or "".
+func setting(info *debug.BuildInfo, key string) string {
+	i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == key })
+	if i < 0 {
+		return ""
 	}
+	return info.Settings[i].Value
+}
+
+func TestVersion(t *testing.T) {
+	info := build(t)
 	text := mustRun(t, "--version")
 	require.Contains(t, text, info.Main.Version)
-	require.Contains(t, text, setting("vcs.revision"))
-	require.Contains(t, text, setting("vcs.time"))
+	require.Contains(t, text, setting(info, "vcs.revision"))
+	require.Contains(t, text, setting(info, "vcs.time"))
 	require.NotContains(t, text, engineVersion(info), "the engine's version is not ours")
 }
 
@@ -64,12 +115,45 @@ func TestHelp(t *testing.T) {
 	text := mustRun(t, "--help")
 	require.Contains(t, text, "Hookswitch")
 	require.NotContains(t, text, "benthos")
-	for _, command := range []string{"run", "lint", "test", "list", "create", "echo", "blobl", "streams", "health"} {
+	for _, command := range []string{"run", "lint", "test", "list", "create", "echo", "blobl", "streams", "health", "docs", "send", "template"} {
 		require.Regexp(t, `(?m)^   `+command+`\b`, text)
+	}
+	require.Equal(t, text, mustRun(t), "without arguments")
+}
+
+// TestNothingToRun expects a sentence where the engine would copy stdin to stdout.
+func TestNothingToRun(t *testing.T) {
+	if _, err := os.Stat("/etc/hookswitch.yaml"); err == nil {
+		t.Skip("this machine has /etc/hookswitch.yaml, which is run instead")
+	}
+	for _, args := range [][]string{
+		{"run"}, {"run", ""}, {"run", "--set", "logger.level=OFF"}, {"--log.level", "info"}, {"-c", "", "run"},
+	} {
+		stdout, stderr, err := run(t, args...)
+		require.Error(t, err, args)
+		require.Empty(t, stdout, args)
+		require.Equal(t, "finding the config: expected a path, as in hookswitch run configs/quickstart.yaml, or a file at /etc/hookswitch.yaml\n", stderr, args)
 	}
 }
 
-// component is what list says of a component.
+// TestComponents compares all components, functions and methods with those that
+// have been read and decided on, so that a new version of the engine adds none
+// unseen. A binary of the build tag full has a list of its own.
+func TestComponents(t *testing.T) {
+	golden := filepath.Join("testdata", "components.txt")
+	if full(t) {
+		golden = filepath.Join("testdata", "components_full.txt")
+	}
+	text := mustRun(t, "list")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(string(want), text), "after reading what is new: go test ./tests/distribution -run TestComponents -update")
+}
+
+// component holds what the list command says of a component.
 type component struct {
 	Name        string `json:"name"`
 	Summary     string `json:"summary"`
@@ -148,7 +232,7 @@ func TestLintOfOurFields(t *testing.T) {
 	require.Contains(t, stderr, "vendr")
 }
 
-// removed is what nobody's config gets.
+// removed are components of the engine that no config may use.
 var removed = []struct{ kind, name, config string }{
 	{"inputs", "subprocess", `input: { subprocess: { name: id } }`},
 	{"processors", "subprocess", `pipeline: { processors: [ { subprocess: { name: cat } } ] }`},
@@ -157,8 +241,10 @@ var removed = []struct{ kind, name, config string }{
 	{"processors", "awk", `pipeline: { processors: [ { awk: { codec: text, program: '{ system("id") }' } } ] }`},
 	{"inputs", "dynamic", `input: { dynamic: {} }`},
 	{"outputs", "dynamic", `output: { dynamic: {} }`},
+	{"processors", "crash", `pipeline: { processors: [ { crash: stop } ] }`},
 	{"buffers", "memory", `buffer: { memory: {} }`},
 	{"buffers", "system_window", `buffer: { system_window: { timestamp_mapping: root = now(), size: 1s } }`},
+	{"buffers", "sqlite", `buffer: { sqlite: { path: spool.db } }`},
 }
 
 func TestRemoved(t *testing.T) {
@@ -180,7 +266,7 @@ func TestRemoved(t *testing.T) {
 	mustRun(t, "lint", write(t, "cache_resources: [ { label: seen, memory: {} } ]\n")) // only the buffer is gone
 }
 
-// TestRemovedEverywhere takes the ways round lint.
+// TestRemovedEverywhere uses removed components where a config is not linted.
 func TestRemovedEverywhere(t *testing.T) {
 	t.Run("unit tests", func(t *testing.T) {
 		_, stderr, err := run(t, "test", write(t, `
@@ -262,11 +348,28 @@ func TestEcho(t *testing.T) {
 }
 
 func TestBlobl(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), binary, "blobl", "root = this.a")
+	cmd := exec.CommandContext(t.Context(), services.Binary(), "blobl", "root = this.a")
 	cmd.Stdin = strings.NewReader(`{"a":"b"}` + "\n")
 	text, err := cmd.Output()
 	require.NoError(t, err)
 	require.Equal(t, "b\n", string(text))
+}
+
+// TestRemovedCommands expects that nothing but a sentence comes of the engine's
+// commands that run what somebody else sends.
+func TestRemovedCommands(t *testing.T) {
+	for _, args := range [][]string{
+		{"studio"},
+		{"studio", "pull", "--help"},
+		{"--log.level", "info", "studio", "sync-schema"},
+		{"blobl", "server"},
+		{"blobl", "--threads", "1", "server", "--no-open"},
+	} {
+		stdout, stderr, err := run(t, args...)
+		require.Error(t, err, args)
+		require.Empty(t, stdout, args)
+		require.Contains(t, stderr, "which Hookswitch does not have", args)
+	}
 }
 
 func TestAdminAddress(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 	"github.com/hookswitch/hookswitch/tests/services"
 )
 
-// dockerfile is its instructions, in their order.
+// dockerfile holds the instructions of the Dockerfile in their order.
 type dockerfile []instruction
 
 type instruction struct{ name, args string }
@@ -66,8 +67,8 @@ func (f dockerfile) one(t *testing.T, name string) string {
 	return args[0]
 }
 
-// command returns a command without a shell, which the image does not have, as
-// it is outside of the image.
+// command returns the words of a command of the image, which has no shell, with the
+// image's configs replaced by those of the repository.
 func command(t *testing.T, text string) []string {
 	t.Helper()
 	var words []string
@@ -87,7 +88,11 @@ func TestDockerfile(t *testing.T) {
 	require.NoError(t, err)
 
 	t.Run("the binary is static", func(t *testing.T) {
-		f, err := elf.Open(binary)
+		require.Contains(t, strings.Join(file.all("RUN"), "\n"), "CGO_ENABLED=0 go build ")
+		if setting(build(t), "CGO_ENABLED") != "0" {
+			services.Missing(t, "a binary with the image's flags", errors.New("expected one that is built with CGO_ENABLED=0"))
+		}
+		f, err := elf.Open(services.Binary())
 		require.NoError(t, err)
 		defer f.Close()
 		for _, p := range f.Progs {
@@ -99,6 +104,7 @@ func TestDockerfile(t *testing.T) {
 	})
 
 	t.Run("what it copies is there", func(t *testing.T) {
+		made := strings.Fields(strings.Join(file.all("RUN"), " "))
 		for _, args := range file.all("COPY") {
 			words := strings.Fields(args)
 			fromBuild := false
@@ -107,17 +113,22 @@ func TestDockerfile(t *testing.T) {
 				words = words[1:]
 			}
 			for _, source := range words[:len(words)-1] {
-				switch made, ok := strings.CutPrefix(source, "/out"); {
-				case ok:
-					require.FileExists(t, binary)
-					_, err := os.Stat(filepath.Join(out, made))
-					require.NoError(t, err, args)
+				switch {
+				case strings.HasPrefix(source, "/out"):
+					require.Contains(t, made, source, args)
 				case !fromBuild:
 					_, err := os.Stat(filepath.Join(root, source))
 					require.NoError(t, err, args)
 				}
 			}
 		}
+	})
+
+	// .ci/run runs the lines that build, which take minutes, and the tests with what
+	// they have built.
+	t.Run("it takes build tags", func(t *testing.T) {
+		require.Equal(t, []string{"TAGS="}, file.all("ARG"))
+		require.Contains(t, strings.Join(file.all("RUN"), "\n"), `go build -tags "$TAGS" `)
 	})
 
 	t.Run("nobody is root", func(t *testing.T) {

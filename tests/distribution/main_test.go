@@ -1,11 +1,10 @@
-// Package distribution tests the binary as its users have it: the one that the
-// Dockerfile builds.
+// Package distribution tests the binary as its users have it. .ci/run runs it again
+// with the binary of the image, and with that of the build tag full.
 package distribution
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -18,47 +17,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 // root is the repository.
 const root = "../.."
 
-// out is what the Dockerfile's build steps made, and binary what users run.
-var out, binary string
-
-func TestMain(m *testing.M) {
-	code, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func buildAndRun(m *testing.M) (code int, err error) {
-	if out, err = os.MkdirTemp("", "hookswitch-distribution-"); err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(out)
-	binary = filepath.Join(out, "hookswitch")
-	file, err := readDockerfile()
-	if err != nil {
-		return 1, err
-	}
-	for _, step := range file.all("RUN") {
-		cmd := exec.Command("sh", "-ec", strings.ReplaceAll(step, "/out", out))
-		cmd.Dir = root
-		if output, err := cmd.CombinedOutput(); err != nil {
-			return 1, fmt.Errorf("running %q of the Dockerfile: %w\n%s", step, err, output)
-		}
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
 // run runs the binary to its end, and returns what it wrote.
 func run(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd := exec.CommandContext(t.Context(), services.Binary(), args...)
 	var outText, errText bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &outText, &errText
 	err = cmd.Run()
@@ -109,7 +80,7 @@ func (b *lockedBuffer) String() string {
 // start runs the binary until the test ends.
 func start(t *testing.T, env []string, args ...string) *server {
 	t.Helper()
-	s := &server{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	s := &server{cmd: exec.Command(services.Binary(), args...), exited: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
@@ -129,6 +100,12 @@ func start(t *testing.T, env []string, args ...string) *server {
 		}
 	})
 	return s
+}
+
+// kill ends the binary at once, where it would wait for an output that never comes.
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.exited
 }
 
 // eventually waits until the check holds of the running binary.

@@ -53,11 +53,11 @@ input:
     limits: { %s }
     routes:
       - path: /in
-        verify: { hmac: { header: X-Signature }, secrets: [ %s ] }
+        verify: { hmac: { header: X-Signature }, secret_env: DOOR_SECRET }
 pipeline: { threads: 2 }
 output: { %s }
-`, s.stream, s.limits, secret, s.output), 0o600))
-	h := services.Start(t, path)
+`, s.stream, s.limits, s.output), 0o600))
+	h := services.Start(t, path, "DOOR_SECRET="+secret)
 	if r != nil {
 		t.Cleanup(r.die) // before the distribution, which would wait for it
 	}

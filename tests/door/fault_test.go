@@ -96,7 +96,7 @@ func TestMemory(t *testing.T) {
 	r := startReceiver(t, hangs)
 	h := start(t, r, setup{limits: "body: 64KiB, in_flight: 1MiB, answer: 100s", inFlight: 4})
 	client := newClient(t)
-	busy := answer{status: http.StatusServiceUnavailable, text: textBusy, retryAfter: "5"}
+	busy := answer{status: http.StatusServiceUnavailable, text: textBusy, retryAfter: "5", closed: true}
 
 	held, refused, reserved := map[string]chan answer{}, []string{}, 0
 	for _, size := range []int{60 << 10, 4 << 10} {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -175,6 +176,7 @@ func readmeTopics(t *testing.T, k *services.Kafka) (created []string) {
 // TestLargest posts the largest bodies that the door lets in, and the largest event
 // there can be, to the topics that the README makes, and reads them back.
 func TestLargest(t *testing.T) {
+	t.Parallel()
 	k := services.NewBroker(t)
 	k.Start(t)
 	names := readmeTopics(t, k)
@@ -253,13 +255,14 @@ func TestWorker(t *testing.T) {
 	}
 	used := map[int32]bool{}
 	for _, r := range k.Records(t, names.raw) {
-		require.Empty(t, r.Key)
-		sent := headers(r)
-		for _, key := range []string{"webhook_received_at", "webhook_delivery_id", "webhook_route"} {
-			require.NotEmpty(t, sent[key])
-			delete(sent, key)
+		h := headers(r)
+		require.Equal(t, h["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
+		require.NotEmpty(t, h["webhook_delivery_id"])
+		require.Contains(t, h["webhook_route"], "/"+h["webhook_vendor"])
+		for _, stamp := range []string{"webhook_delivery_id", "webhook_received_at", "webhook_route"} {
+			delete(h, stamp)
 		}
-		got = append(got, raw{sent, string(r.Value)})
+		got = append(got, raw{h, string(r.Value)})
 		used[r.Partition] = true
 	}
 	require.ElementsMatch(t, want, got)
@@ -289,7 +292,7 @@ func TestWorkerGivesTheSame(t *testing.T) {
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
 	samples := services.Samples(t)
-	start(t, k, "raw.yaml", names, "HOOKSWITCH_ACCOUNT=north").Deliver(t, samples...)
+	start(t, k, ofAccount(t, "north"), names).Deliver(t, samples...)
 
 	var want []string
 	for _, r := range k.Records(t, names.raw) {
@@ -312,6 +315,20 @@ func TestWorkerGivesTheSame(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	require.Empty(t, cmp.Diff(want, got))
+}
+
+// ofAccount writes raw.yaml with routes of one account, and returns its path.
+func ofAccount(t *testing.T, account string) string {
+	t.Helper()
+	config, err := os.ReadFile("../../configs/raw.yaml")
+	require.NoError(t, err)
+	const vendors = "    vendors: \"${HOOKSWITCH_VENDORS:}\"\n    unverified: ${HOOKSWITCH_UNVERIFIED:false}\n"
+	require.Contains(t, string(config), vendors)
+	route := "      - { path: %q, account: " + account + ", verify: { none: true } }\n"
+	routes := "    routes:\n" + fmt.Sprintf(route, "/{vendor}/{event}") + fmt.Sprintf(route, "/{vendor}")
+	path := filepath.Join(t.TempDir(), "raw.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(config), vendors, routes, 1)), 0o600))
+	return path
 }
 
 // decode returns the events of a delivery, none if it is undecodable.
@@ -364,6 +381,7 @@ func TestWorkerCoding(t *testing.T) {
 
 // TestWorkerKilled kills a worker in the middle: another loses nothing.
 func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
 	const deliveries = 2000
@@ -445,6 +463,7 @@ func assertTold(t *testing.T, status int, err error) {
 // TestBrokerStops freezes and kills the broker while deliveries come in: all that
 // was answered 200 is in the topic, and an outage is no dead letter.
 func TestBrokerStops(t *testing.T) {
+	t.Parallel()
 	for _, config := range []string{"kafka.yaml", "raw.yaml"} {
 		t.Run(config, func(t *testing.T) {
 			t.Parallel()

@@ -4,10 +4,12 @@ package readme
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,8 +83,20 @@ func TestEveryCommandIsRun(t *testing.T) {
 		switch {
 		case c == "go test ./...":
 			require.Contains(t, string(ci), c)
+		case c == "go build -v -tags full ./cmd/hookswitch": // which takes minutes
+			require.Contains(t, string(ci), strings.TrimSuffix(c, "./cmd/hookswitch"))
+		case strings.HasPrefix(c, "go build "):
+			t.Run(c, func(t *testing.T) {
+				binary := filepath.Join(t.TempDir(), "hookswitch") // and not in the repository
+				run(t, root, "GOFLAGS=\"$GOFLAGS -o="+binary+"\" "+c)
+				require.FileExists(t, binary)
+			})
+		case c == "go get ./cmd/hookswitch":
+			// TestAddOutput
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "curl "):
 			// TestQuickstart
+		case strings.HasPrefix(c, "HOOKSWITCH_VENDORS=callrail "):
+			// TestVerified
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch "):
 			t.Run(c, func(t *testing.T) { require.NotEmpty(t, run(t, root, c+" && echo done")) })
 		case strings.HasPrefix(c, "go test ./tests -run "), c == "go test ./plugins/vendors/... ./plugins/decode ./cmd/... ./tests":
@@ -95,76 +109,100 @@ func TestEveryCommandIsRun(t *testing.T) {
 	}
 }
 
-// TestQuickstart runs the main command, sends what the README sends and looks for
-// what the README shows.
-func TestQuickstart(t *testing.T) {
-	address := "127.0.0.1:8080"
-	if l, err := net.Listen("tcp", address); err != nil {
-		address = services.FreeAddress(t) // as a user would whose port is taken
+// started is a command of the README that runs until the test ends.
+type started struct {
+	address     string // of the door
+	lines       chan string
+	deadLetters string
+}
+
+// startCommand runs a command that starts the distribution, and waits until its door
+// listens.
+func startCommand(t *testing.T, command string) *started {
+	t.Helper()
+	s := &started{address: "127.0.0.1:8080", lines: make(chan string, 16), deadLetters: filepath.Join(t.TempDir(), "dead_letters.jsonl")}
+	if l, err := net.Listen("tcp", s.address); err != nil {
+		s.address = services.FreeAddress(t) // as a user would whose port is taken
 	} else {
 		require.NoError(t, l.Close())
 	}
-	start := command(t, "go run ./cmd/hookswitch run ")
-	fmt.Fprintln(os.Stderr, "running", start)
-	deadLetters := filepath.Join(t.TempDir(), "dead_letters.jsonl")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", start)
+	fmt.Fprintln(os.Stderr, "running", command)
+	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+deadLetters)
+	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+s.address, "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+s.deadLetters, "HOOKSWITCH_SHUTDOWN_DELAY=0s")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var logs bytes.Buffer
 	cmd.Stderr = &logs
 	require.NoError(t, cmd.Start())
-	lines := make(chan string, 16)
 	go func() {
-		defer close(lines)
-		for s := bufio.NewScanner(stdout); s.Scan(); {
-			lines <- s.Text()
+		defer close(s.lines)
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			s.lines <- scanner.Text()
 		}
 	}()
-	defer func() {
+	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // the group: go run has started the binary
-		for range lines {
+		for line := range s.lines {
+			logs.WriteString(line + "\n")
 		}
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Log(logs.String())
 		}
-	}()
+	})
 	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", address)
+		c, err := net.Dial("tcp", s.address)
 		if err == nil {
 			_ = c.Close()
 		}
 		return err == nil
-	}, 5*time.Minute, 200*time.Millisecond, "waiting for %s", address)
+	}, 5*time.Minute, 200*time.Millisecond, "waiting for %s", s.address)
+	return s
+}
 
-	send := strings.ReplaceAll(command(t, "curl "), "127.0.0.1:8080", address)
+func (s *started) line(t *testing.T) string {
+	t.Helper()
+	select {
+	case line := <-s.lines:
+		return line
+	case <-time.After(5 * time.Minute):
+		require.Fail(t, "no event came out")
+		return ""
+	}
+}
+
+// TestQuickstart runs the main command, sends what the README sends and looks for
+// what the README shows.
+func TestQuickstart(t *testing.T) {
+	s := startCommand(t, command(t, "go run ./cmd/hookswitch run "))
+	send := strings.ReplaceAll(command(t, "curl "), "127.0.0.1:8080", s.address)
 	run(t, root, send+" --fail --silent --show-error")
-	select {
-	case line := <-lines:
-		require.Equal(t, unstamped(t, blocks(t, "json")[0]), unstamped(t, line))
-	case <-ctx.Done():
-		require.Fail(t, "no event came out")
-	}
-	require.Contains(t, run(t, root, strings.ReplaceAll(command(t, "go run ./cmd/hookswitch send "), "127.0.0.1:8080", address)), "200 OK")
-	select {
-	case line := <-lines:
-		require.Contains(t, line, `"type":"call.completed"`)
-	case <-ctx.Done():
-		require.Fail(t, "no event came out")
-	}
-	require.NoFileExists(t, deadLetters)
+	require.Equal(t, unstamped(t, blocks(t, "json")[0]), unstamped(t, s.line(t)))
+	require.Contains(t, run(t, root, strings.ReplaceAll(command(t, "go run ./cmd/hookswitch send "), "127.0.0.1:8080", s.address)), "200 OK")
+	require.Contains(t, s.line(t), `"type":"call.completed"`)
+	require.NoFileExists(t, s.deadLetters)
 
 	// What a wrong body gives: an answer 200, and a dead letter.
-	run(t, root, "curl --fail --silent --show-error -d 'no JSON' -H 'Content-Type: application/json' http://"+address+"/mobiniti/inbound")
-	letter, err := os.ReadFile(deadLetters)
+	run(t, root, "curl --fail --silent --show-error -d 'no JSON' -H 'Content-Type: application/json' http://"+s.address+"/mobiniti/inbound")
+	letter, err := os.ReadFile(s.deadLetters)
 	require.NoError(t, err)
 	require.Contains(t, string(letter), `"reason":"malformed"`)
 	require.Contains(t, string(letter), `"body_base64":"bm8gSlNPTg=="`)
+}
+
+// TestVerified runs the command that verifies a vendor. Nothing stands behind it, so
+// that what is verified is not answered before its time is over.
+func TestVerified(t *testing.T) {
+	s := startCommand(t, command(t, "HOOKSWITCH_VENDORS="))
+	for path, status := range map[string]string{"/callrail/post_call": "401", "/mobiniti/inbound": "404", "/healthz": "200"} {
+		method := "POST"
+		if path == "/healthz" {
+			method = "GET"
+		}
+		require.Equal(t, status, run(t, root, "curl --silent --output /dev/null --write-out '%{http_code}' -X "+method+" http://"+s.address+path), path)
+	}
 }
 
 var stamp = regexp.MustCompile(`"(recordedtime|deliveryid)":"[0-9a-zA-Z:.-]+"`)
@@ -180,33 +218,12 @@ func unstamped(t *testing.T, event string) string {
 // TestAddVendor adds a vendor to a copy of the project as the README says, and
 // nothing else.
 func TestAddVendor(t *testing.T) {
-	dir := t.TempDir()
-	fmt.Fprintln(os.Stderr, "adding a vendor to a copy of the project")
-	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
-		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
-	}
-	for _, folder := range []string{"cmd", "plugins", "tests"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			name, err := filepath.Rel(root, path)
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			copyFile(t, path, filepath.Join(dir, name))
-			return nil
-		}))
-	}
-
+	dir := copyProject(t)
 	decoder, line := blocks(t, "go")[0], blocks(t, "go")[1]
 	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	plugins, err := os.ReadFile(filepath.Join(dir, "plugins", "plugins.go"))
-	require.NoError(t, err)
-	imports := strings.Replace(string(plugins), "\n)", "\n"+line+")", 1)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "plugins", "plugins.go"), []byte(imports), 0o644))
+	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
 	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
 	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
 	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
@@ -221,6 +238,71 @@ func TestAddVendor(t *testing.T) {
 	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks) | `ringing` | `call.started` |")
 	run(t, dir, command(t, "go test ./plugins/vendors/..."))
 	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
+
+	// The shipped configs serve it, verified by a secret in its URL, as they are.
+	run(t, dir, "go build -o hookswitch ./cmd/hookswitch")
+	events := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		events <- string(body)
+	}))
+	defer receiver.Close()
+	t.Setenv("HOOKSWITCH_HTTP_URL", receiver.URL)
+	t.Setenv("HOOKSWITCH_VENDORS", "acme")
+	t.Setenv("ACME_PATH_TOKEN", "0123456789abcdef")
+	s := startCommand(t, "exec "+filepath.Join(dir, "hookswitch")+" run "+filepath.Join(dir, "configs", "http.yaml"))
+	require.Contains(t, run(t, dir, "./hookswitch send --vendor acme --event ringing http://"+s.address), "200 OK")
+	require.Contains(t, <-events, `"source":"/acme"`)
+	t.Setenv("ACME_PATH_TOKEN", "another-and-wrong")
+	require.Contains(t, run(t, dir, "./hookswitch send --vendor acme --event ringing http://"+s.address+" || true"), "401")
+}
+
+// TestAddOutput compiles another set of outputs into a copy of the project as the
+// README says, and nothing else.
+func TestAddOutput(t *testing.T) {
+	line := regexp.MustCompile("`(_ \"github.com/redpanda-data/connect/v4/public/components/([a-z]+)\")`").FindStringSubmatch(text(t))
+	require.NotNil(t, line)
+	dir := copyProject(t)
+	addImport(t, filepath.Join(dir, "cmd", "hookswitch", "components.go"), "\t"+line[1]+"\n")
+	get := exec.CommandContext(t.Context(), "sh", "-c", command(t, "go get "))
+	get.Dir = dir
+	if out, err := get.CombinedOutput(); err != nil {
+		services.Missing(t, "the modules of the output have to be fetched", fmt.Errorf("%w: %s", err, out))
+	}
+	run(t, dir, command(t, "go build -v ./"))
+	require.Contains(t, run(t, dir, "./hookswitch list outputs"), "- "+line[2]+"\n")
+}
+
+// copyProject returns a folder with a copy of the project.
+func copyProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	fmt.Fprintln(os.Stderr, "copying the project")
+	for _, name := range []string{"go.mod", "go.sum", "README.md"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	}
+	for _, folder := range []string{"cmd", "configs", "plugins", "tests"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			copyFile(t, path, filepath.Join(dir, name))
+			return nil
+		}))
+	}
+	return dir
+}
+
+// addImport adds a line to the imports of a file.
+func addImport(t *testing.T, path, line string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(file), "\n)", "\n"+line+")", 1)), 0o644))
 }
 
 func copyFile(t *testing.T, from, to string) {

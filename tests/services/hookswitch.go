@@ -63,16 +63,17 @@ func configPath(config string) string {
 	return filepath.Join(root, "configs", config)
 }
 
-// distribution runs a config with the variables, and no others of ours.
+// distribution runs a config with the variables, and no others of ours. Without any
+// it serves every vendor unverified, and stops at once.
 func distribution(dir, config string, env []string) *exec.Cmd {
-	cmd := exec.Command(binary, "run", config)
+	cmd := exec.Command(Binary(), "run", config)
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "HOOKSWITCH_") {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(append(cmd.Env, "HOOKSWITCH_UNVERIFIED=true", "HOOKSWITCH_SHUTDOWN_DELAY=0s"), env...)
 	return cmd
 }
 
@@ -155,7 +156,7 @@ func (h *Hookswitch) PeakResident(t testing.TB) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.cmd.Process.Pid))
 	if err != nil {
-		missing(t, "reading the memory of a process", err)
+		Missing(t, "reading the memory of a process", err)
 	}
 	_, rest, found := strings.Cut(string(status), "\nVmHWM:")
 	require.True(t, found, "%s", status)

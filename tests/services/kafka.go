@@ -70,10 +70,10 @@ func NewBroker(t testing.TB) *Kafka {
 func newBroker(t testing.TB, dir string) *Kafka {
 	t.Helper()
 	if _, err := exec.LookPath("java"); err != nil {
-		missing(t, "Apache Kafka needs Java 17", err)
+		Missing(t, "Apache Kafka needs Java 17", err)
 	}
 	if _, err := brokerClasses(); err != nil {
-		missing(t, "Apache Kafka has to be fetched", err)
+		Missing(t, "Apache Kafka has to be fetched", err)
 	}
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	k := &Kafka{Brokers: FreeAddress(t), dir: dir}

@@ -10,7 +10,7 @@ import (
 func DuckDB(t testing.TB) string {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
-		missing(t, "DuckDB needs Python", err)
+		Missing(t, "DuckDB needs Python", err)
 	}
 	if exec.Command("python3", "-c", "import duckdb").Run() == nil {
 		return "python3"
@@ -23,7 +23,7 @@ func DuckDB(t testing.TB) string {
 		return command(nil, python(path), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "duckdb==2.0.0")
 	})
 	if err != nil {
-		missing(t, "DuckDB has to be fetched", err)
+		Missing(t, "DuckDB has to be fetched", err)
 	}
 	return python(path)
 }

@@ -68,7 +68,7 @@ func newServer(t testing.TB, dir string) *S3 {
 		return command([]string{"GOBIN=" + path}, "go", "install", versity)
 	})
 	if err != nil {
-		missing(t, "an S3 server has to be compiled", err)
+		Missing(t, "an S3 server has to be compiled", err)
 	}
 	data, sidecar := filepath.Join(dir, "data"), filepath.Join(dir, "attributes")
 	require.NoError(t, os.MkdirAll(data, 0o755))

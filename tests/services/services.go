@@ -9,12 +9,16 @@ package services
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,8 +36,8 @@ var (
 	atEnd   []func() // stops what tests share
 )
 
-// Run runs the tests of a package with the distribution compiled once. It is the
-// body of TestMain.
+// Run compiles the distribution and runs the tests of a package. It is the body of
+// TestMain.
 func Run(m *testing.M) int {
 	err := prepare()
 	defer func() {
@@ -43,6 +47,12 @@ func Run(m *testing.M) int {
 		_ = os.RemoveAll(scratch)
 	}()
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// Tests that are parallel wait for outages and deadlines rather than compute, so
+	// more of them run than there are cores, unless -parallel says otherwise.
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -59,8 +69,50 @@ func prepare() (err error) {
 	if binary = os.Getenv("HOOKSWITCH_TEST_BINARY"); binary != "" {
 		return nil
 	}
-	say("compiling the distribution")
-	binary = filepath.Join(scratch, "hookswitch")
+	return compile()
+}
+
+// Binary returns the path of the compiled distribution.
+func Binary() string {
+	track()
+	return binary
+}
+
+// track looks at what the binary is made of and run with, in the eyes of go test:
+// it takes the last result of a test again unless something has changed that the
+// test itself has looked at, and it does not see what go build reads.
+var track = sync.OnceFunc(func() {
+	_ = os.Getenv("HOOKSWITCH_TEST_BINARY")
+	for _, path := range []string{"cmd", "configs", "plugins", "go.mod"} {
+		_ = filepath.WalkDir(filepath.Join(root, path), func(string, fs.DirEntry, error) error { return nil })
+	}
+})
+
+// compile compiles the distribution to a path that all test packages of a checkout
+// share: go build leaves the file alone while it is up to date, so only the first
+// package links it. The flags are those of go build and go run without any, so what
+// a user has compiled already is not compiled again.
+func compile() error {
+	dir, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	dir = filepath.Join(dir, fmt.Sprintf("binary-%x", sha256.Sum256([]byte(root)))[:24])
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making a folder for the binary: %w", err)
+	}
+	// One package at a time: two that begin together on a fresh machine would both
+	// compile everything.
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		return fmt.Errorf("locking the binary: %w", err)
+	}
+	defer lock.Close() // which unlocks it
+	say("compiling the distribution, or waiting until another package has")
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("locking the binary: %w", err)
+	}
+	binary = filepath.Join(dir, "hookswitch")
 	cmd := exec.Command("go", "build", "-o", binary, "./cmd/hookswitch")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -74,9 +126,9 @@ func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05")+" "+format+"\n", args...)
 }
 
-// missing skips a test that lacks the means. Where there is no excuse, in CI, it
+// Missing skips a test that lacks the means. Where there is no excuse, in CI, it
 // fails.
-func missing(t testing.TB, what string, err error) {
+func Missing(t testing.TB, what string, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s: %v", what, err)
@@ -85,14 +137,22 @@ func missing(t testing.TB, what string, err error) {
 	t.Skipf("%s: %v", what, err)
 }
 
-// cache returns the path of something that is downloaded or built once, which fill
-// puts at the path that it is given.
-func cache(name string, fill func(path string) error) (string, error) {
+// cacheDir returns the folder of what outlives a run of the tests.
+func cacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("finding the cache: %w", err)
 	}
-	dir = filepath.Join(dir, "hookswitch-test")
+	return filepath.Join(dir, "hookswitch-test"), nil
+}
+
+// cache returns the path of something that is downloaded or built once, which fill
+// puts at the path that it is given.
+func cache(name string, fill func(path string) error) (string, error) {
+	dir, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil

@@ -4,17 +4,17 @@
 //
 //	go run ./tests/soak -for 10m
 //
-// It compiles the distribution and starts it with the verified routes of
-// configs/edge.yaml and nothing behind the decoders. The load is the samples of all
+// It compiles the distribution and starts it with all vendors, verified, and nothing
+// behind the decoders. The load is the samples of all
 // vendors, signed, some in gzip, some padded to a megabyte, and among them wrong
 // secrets, bodies that are too large or not complete, gzip bombs and unknown paths.
 // The resident memory and the goroutines are looked at every two seconds; the first
 // quarter of the looks is warm-up, and the median of the last quarter may be at most
 // 1.25 times that of the second.
 //
-// -url and -admin put the load on a deployment that runs instead, with the secrets
-// of configs/edge.yaml in the environment, and the metrics add_go_metrics and
-// add_process_metrics of prometheus.
+// -url and -admin put the load on a deployment that runs instead, with the vendors'
+// secrets in the environment, and the metrics add_go_metrics and add_process_metrics
+// of prometheus.
 package main
 
 import (
@@ -52,31 +52,13 @@ const (
 	growth     = 1.25 // of the last quarter over the second
 	lookEvery  = 2 * time.Second
 	allSecrets = "0123456789abcdef0123456789abcdef" // of the distribution that is started here
-	bodyLimit  = 1 << 20                            // the input's default
+	bodyLimit  = 1 << 20                            // of the distribution that is started here
 )
-
-// routes are those of configs/edge.yaml. A vendor without a header or a {token}
-// signs.
-var routes = map[string]struct{ path, header string }{
-	"callrail":  {path: "/callrail/{event}"},
-	"oneroute":  {path: "/oneroute"},
-	"supersend": {path: "/supersend", header: "X-Webhook-Secret"},
-	"movement":  {path: "/movement/{token}"},
-	"mobiniti":  {path: "/mobiniti/{token}/{event}"},
-}
 
 func config(address, admin string) string {
 	return `
 http: { address: "` + admin + `" }
-input:
-  webhook:
-    address: "` + address + `"
-    routes:
-      - { path: "/callrail/{event}", vendor: callrail, verify: { secrets: [ ` + allSecrets + ` ] } }
-      - { path: /oneroute, vendor: oneroute, verify: { secrets: [ ` + allSecrets + ` ] } }
-      - { path: /supersend, vendor: supersend, verify: { header: X-Webhook-Secret, secrets: [ ` + allSecrets + ` ] } }
-      - { path: "/movement/{token}", vendor: movement, verify: { path_token: true, secrets: [ ` + allSecrets + ` ] } }
-      - { path: "/mobiniti/{token}/{event}", vendor: mobiniti, verify: { path_token: true, secrets: [ ` + allSecrets + ` ] } }
+input: { webhook: { address: "` + address + `", vendors: "*", limits: { body: 1MiB } } }
 pipeline: { processors: [ webhook_decode: {} ] }
 output:
   switch:
@@ -163,6 +145,10 @@ func start() (door, admin string, stop func(), err error) {
 		return "", "", nil, fmt.Errorf("building the distribution: %w", err)
 	}
 	cmd := exec.Command(binary, "run", file)
+	cmd.Env = os.Environ()
+	for _, v := range vendors.All() {
+		cmd.Env = append(cmd.Env, v.SecretEnv+"="+allSecrets)
+	}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return "", "", nil, err
@@ -204,14 +190,10 @@ var contentTypes = map[string]string{".json": "application/json", ".form": "appl
 
 func read(secretOf func(*vendors.Vendor) string) (all []*sample, err error) {
 	for _, v := range vendors.All() {
-		route, ok := routes[v.Name]
-		if !ok {
-			continue
-		}
 		err := filepath.WalkDir(filepath.Join("plugins", "vendors", v.Name, "testdata"), func(path string, d fs.DirEntry, err error) error {
 			contentType, ok := contentTypes[filepath.Ext(path)]
 			event := filepath.Base(filepath.Dir(path))
-			if err != nil || d.IsDir() || !ok || event == vendors.Undeclared && strings.Contains(route.path, "{event}") {
+			if err != nil || d.IsDir() || !ok {
 				return err
 			}
 			s := &sample{vendor: v, secret: secretOf(v), event: event, contentType: contentType}
@@ -245,8 +227,13 @@ func zip(body []byte) []byte {
 
 // request makes what the vendor would send.
 func (s *sample) request(door, secret string, body []byte) (*http.Request, error) {
-	route := routes[s.vendor.Name]
-	path := strings.NewReplacer("{event}", url.PathEscape(s.event), "{token}", url.PathEscape(secret)).Replace(route.path)
+	path := "/" + s.vendor.Name
+	if s.vendor.SecretInPath() {
+		path += "/" + url.PathEscape(secret)
+	}
+	if s.event != vendors.Undeclared {
+		path += "/" + url.PathEscape(s.event)
+	}
 	req, err := http.NewRequest(http.MethodPost, door+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -255,8 +242,8 @@ func (s *sample) request(door, secret string, body []byte) (*http.Request, error
 		req.Header.Set("Content-Type", s.contentType)
 	}
 	switch {
-	case route.header != "":
-		req.Header.Set(route.header, secret)
+	case s.vendor.SecretHeader != "":
+		req.Header.Set(s.vendor.SecretHeader, secret)
 	case s.vendor.Signature != nil:
 		req.Header.Set(s.vendor.Signature.Header, s.vendor.Signature.Sign(secret, body))
 	}

@@ -70,7 +70,7 @@ const door = `
 input:
   webhook:
     address: "${SPEED_ADDRESS}"
-    routes: [ { path: "/callrail/{event}", vendor: callrail, verify: { secrets: [ "` + secret + `" ] } } ]
+    vendors: callrail
 pipeline: { processors: [ webhook_decode: {} ] }
 output: { drop: {} }
 logger: { level: ERROR }

@@ -19,12 +19,11 @@ var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:      "mobiniti",
-		Title:     "Mobiniti",
-		Page:      "https://api.mobiniti.com/v1/docs",
-		Setup:     "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
-		SecretEnv: "MOBINITI_PATH_TOKEN",
-		Samples:   samples,
+		Name:    "mobiniti",
+		Title:   "Mobiniti",
+		Page:    "https://api.mobiniti.com/v1/docs",
+		Setup:   "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
+		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},
 			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},

@@ -18,12 +18,11 @@ var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:      "movement",
-		Title:     "Movement",
-		Page:      "https://movement.industries",
-		Setup:     "Ask the vendor's helpdesk to send the topics to `/movement`.",
-		SecretEnv: "MOVEMENT_PATH_TOKEN",
-		Samples:   samples,
+		Name:    "movement",
+		Title:   "Movement",
+		Page:    "https://movement.industries",
+		Setup:   "Ask the vendor's helpdesk to send the topics to `/movement`.",
+		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: "call.finished", Types: []string{event.CallCompleted}, Convert: callFinished},
 			{Name: "email.sent", Types: []string{event.EmailSent}, Convert: emailSent},

@@ -29,9 +29,9 @@ func init() {
 		Events: []vendors.NativeEvent{
 			{Name: "newMessage", Types: []string{event.MessageReceived, event.MessageSent, "oneroute.new_message"}, Convert: newMessage},
 		},
-		Named:   named,
-		Other:   other,
-		Secrets: []string{"credentials", "webhookUrl"},
+		Named:        named,
+		Other:        other,
+		RedactedKeys: []string{"credentials", "webhookUrl"},
 	})
 }
 
