@@ -290,7 +290,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	}
 	if err != nil {
 		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {
-			msg.SetBytes([]byte(document.Text())) // this text is without these keys
+			msg.SetBytes([]byte(document.Text())) // this text is without the redacted keys
 		}
 		return nil, v.Name, err
 	}

@@ -136,10 +136,10 @@ func Refuse(reason Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery and removes the vendor's redacted keys. Its errors are
-// of type *Undecodable; with the error for a payload that is JSON but no object it also
-// returns this JSON. The body of the delivery must not change while the payload, or an
-// event that was decoded from the payload, is in use.
+// Payload reads the payload of a delivery and removes the vendor's redacted keys. Its
+// errors are of type *Undecodable; with the error for a payload that is JSON but no object
+// it also returns this JSON. The body of the delivery must not change while the payload, or
+// an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)

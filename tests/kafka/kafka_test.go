@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -254,14 +255,14 @@ func TestWorker(t *testing.T) {
 	}
 	used := map[int32]bool{}
 	for _, r := range k.Records(t, names.raw) {
-		sent := headers(r)
-		require.Equal(t, sent["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
-		require.Contains(t, sent["webhook_route"], "/"+sent["webhook_vendor"])
-		for _, key := range []string{"webhook_received_at", "webhook_delivery_id", "webhook_route"} {
-			require.NotEmpty(t, sent[key])
-			delete(sent, key)
+		h := headers(r)
+		require.Equal(t, h["webhook_vendor"]+"/", string(r.Key), "the vendor and its account")
+		require.NotEmpty(t, h["webhook_delivery_id"])
+		require.Contains(t, h["webhook_route"], "/"+h["webhook_vendor"])
+		for _, stamp := range []string{"webhook_delivery_id", "webhook_received_at", "webhook_route"} {
+			delete(h, stamp)
 		}
-		got = append(got, raw{sent, string(r.Value)})
+		got = append(got, raw{h, string(r.Value)})
 		used[r.Partition] = true
 	}
 	require.ElementsMatch(t, want, got)
@@ -291,7 +292,7 @@ func TestWorkerGivesTheSame(t *testing.T) {
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
 	samples := services.Samples(t)
-	start(t, k, "raw.yaml", names, "HOOKSWITCH_ACCOUNT=north").Deliver(t, samples...)
+	start(t, k, ofAccount(t, "north"), names).Deliver(t, samples...)
 
 	var want []string
 	for _, r := range k.Records(t, names.raw) {
@@ -314,6 +315,20 @@ func TestWorkerGivesTheSame(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	require.Empty(t, cmp.Diff(want, got))
+}
+
+// ofAccount writes raw.yaml with routes of one account, and returns its path.
+func ofAccount(t *testing.T, account string) string {
+	t.Helper()
+	config, err := os.ReadFile("../../configs/raw.yaml")
+	require.NoError(t, err)
+	const vendors = "    vendors: \"${HOOKSWITCH_VENDORS:}\"\n    unverified: ${HOOKSWITCH_UNVERIFIED:false}\n"
+	require.Contains(t, string(config), vendors)
+	route := "      - { path: %q, account: " + account + ", verify: { none: true } }\n"
+	routes := "    routes:\n" + fmt.Sprintf(route, "/{vendor}/{event}") + fmt.Sprintf(route, "/{vendor}")
+	path := filepath.Join(t.TempDir(), "raw.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(config), vendors, routes, 1)), 0o600))
+	return path
 }
 
 // decode returns the events of a delivery, none if it is undecodable.
