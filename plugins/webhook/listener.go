@@ -161,19 +161,29 @@ func (l *listener) giveUpLongest() {
 	_ = longest.Close()
 }
 
-// giveUpLargestHeader gives the connection up whose unfinished header is the largest.
-func (l *listener) giveUpLargestHeader() {
-	var largest *conn
-	var most int64
-	l.mu.Lock()
-	for c := range l.open {
-		if n := c.header.Load(); n > most {
-			largest, most = c, n
+// giveUpHeaders gives connections up until there is room for the unfinished headers:
+// first the one whose header has taken most for longest, in bytes times seconds. By
+// size alone, many small headers would keep out any that is larger; by time alone,
+// old ones of a single byte would hide new large ones.
+func (l *listener) giveUpHeaders() {
+	for l.header.Load() > headerShare*int64(l.most) {
+		var worst *conn
+		var most float64
+		now := time.Now().UnixNano()
+		l.mu.Lock()
+		for c := range l.open {
+			if since := c.since.Load(); since > 0 {
+				held := float64(c.header.Load()) * float64(now-since+int64(time.Millisecond))
+				if held > most {
+					worst, most = c, held
+				}
+			}
 		}
-	}
-	l.mu.Unlock()
-	if largest != nil {
-		_ = largest.Close()
+		l.mu.Unlock()
+		if worst == nil {
+			return
+		}
+		_ = worst.Close()
 	}
 }
 
@@ -241,10 +251,14 @@ func (c *conn) change(since int64) {
 
 // reaches tells that a request has reached the handler.
 func (c *conn) reaches() {
+	c.asked.Store(true) // it may have come together with the request before
 	c.handled.Store(true)
-	c.of.header.Add(-c.header.Swap(0))
+	c.forgetHeader()
 	c.works()
 }
+
+// forgetHeader tells that the header has come whole.
+func (c *conn) forgetHeader() { c.of.header.Add(-c.header.Swap(0)) }
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
@@ -255,9 +269,8 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		if !c.http2.Load() { // where requests are limited instead
 			c.header.Add(int64(n))
-			if c.of.header.Add(int64(n)) > headerShare*int64(c.of.most) {
-				c.of.giveUpLargestHeader()
-			}
+			c.of.header.Add(int64(n))
+			c.of.giveUpHeaders()
 		}
 	}
 	return n, err
@@ -267,6 +280,11 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	if !c.handled.Load() && c.written.Add(int64(len(p))) == int64(len(p)) {
 		c.status.Store(statusOf(p)) // of the first bytes
+	}
+	// The door waits for the sender to read. A sender that does not would keep its place
+	// for as long as an answer may take to be written.
+	if now := time.Now().UnixNano(); c.since.CompareAndSwap(0, now) {
+		defer c.since.CompareAndSwap(now, 0)
 	}
 	return c.Conn.Write(p)
 }
@@ -295,7 +313,7 @@ func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
 		err = c.Conn.Close()
-		c.of.header.Add(-c.header.Swap(0))
+		c.forgetHeader()
 		if c.http2.Load() {
 			c.of.http2.Add(-1)
 		}
@@ -313,7 +331,12 @@ func (c *conn) noteState(state http.ConnState) {
 			c.written.Store(0) // by the handshake
 		}
 		c.asked.Store(true)
-		c.works()
+		// Over HTTP/1.1 the handler tells when it has the request. If net/http refuses
+		// the request, the door goes on to wait for a sender that net/http still reads.
+		if c.http2.Load() {
+			c.forgetHeader()
+			c.works()
+		}
 	case http.StateIdle:
 		c.begun.Store(true)
 		c.asked.Store(false)

@@ -1,0 +1,64 @@
+package webhook
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Strangers hold all the room for unfinished headers with small ones. A genuine
+// header that is larger than each is answered, and the strangers' are given up.
+func TestSmallHeadersKeepNobodyOut(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows+", connections: 8, read: 10m", ""), acks)
+	for range 7 {
+		_, err := io.WriteString(s.dial(t), "POST /callrail/post_call HTTP/1.1\r\nX-A: "+strings.Repeat("x", 250))
+		require.NoError(t, err)
+	}
+	eventually(t, func() bool { return s.server.listener.header.Load() > 7*250 })
+	time.Sleep(10 * time.Millisecond) // a genuine header comes at once, these do not
+	genuine := s.dial(t)
+	_, err := io.WriteString(genuine, call{method: "POST", path: "/callrail/post_call", body: "{}", headers: []string{sign("{}"), "X-A: " + strings.Repeat("x", 500)}}.text())
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(genuine), nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+}
+
+// A stranger asks and reads no answers: the place is given up while the door writes.
+func TestPlaceOfAStrangerThatDoesNotReadIsGivenUp(t *testing.T) {
+	l := newListener(nil, 1, nil)
+	inner, stranger := net.Pipe()
+	t.Cleanup(func() { _ = stranger.Close() })
+	c := &conn{Conn: inner, of: l}
+	require.True(t, l.add(c))
+	c.reaches()
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := c.Write([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+		wrote <- err
+	}()
+	eventually(t, func() bool {
+		l.giveUpLongest()
+		return len(wrote) > 0
+	})
+	require.ErrorIs(t, <-wrote, io.ErrClosedPipe)
+}
+
+// The handshakes of connections of HTTP/2 leave the room for unfinished headers.
+func TestHandshakeOfHTTP2LeavesNoHeader(t *testing.T) {
+	a := newAuthority(t)
+	s := newStand(t, limited(limitsOfRows, "")+a.files(t).yaml, acks)
+	c := client(t, &tls.Config{RootCAs: a.pool})
+	res, err := c.Get("https://" + s.address.String() + healthPath)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 2, res.ProtoMajor)
+	require.Zero(t, s.server.listener.header.Load())
+}
