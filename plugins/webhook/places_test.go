@@ -13,6 +13,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// A stranger has the only place and never moves again, whatever the door was told
+// before: whoever comes next gets the place, long before the limits of time.
+func TestPlaceOfAStrangerIsGivenUp(t *testing.T) {
+	for name, begin := range map[string]string{
+		"health without its body":        "GET /healthz HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
+		"refused without its body":       "POST /nowhere HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
+		"refused while it expects":       "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+		"expectation that nobody knows":  "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: x\r\nContent-Length: 100\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t, limited(limitsOfRows+", connections: 1, read: 10m, answer: 10m", ""), acks)
+			stranger := s.dial(t)
+			_, err := io.WriteString(stranger, begin)
+			require.NoError(t, err)
+			eventually(t, func() bool { // something of the request has come
+				all := s.server.listener.all()
+				return len(all) == 1 && all[0].asked.Load()
+			})
+			genuine := s.dial(t)
+			_, err = io.WriteString(genuine, call{method: "POST", path: "/callrail/post_call", body: "{}", headers: []string{sign("{}")}}.text())
+			require.NoError(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(genuine), nil)
+			require.NoError(t, err)
+			require.Equal(t, 200, res.StatusCode)
+		})
+	}
+}
+
 // Strangers hold all the room for unfinished headers with small ones. A genuine
 // header that is larger than each is answered, and the strangers' are given up.
 func TestSmallHeadersKeepNobodyOut(t *testing.T) {
