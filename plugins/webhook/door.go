@@ -323,6 +323,7 @@ func (d *door) read(r *request, known bool) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return []byte{}, nil
 	}
+	r.expects = false // to read tells the sender to go on
 	a := newArrival(r.Body, r.control, r.conn, known, d.limits.read)
 	r.reservation.arrives(a)
 	if d.isUnread() { // all others were given up just now

@@ -90,3 +90,22 @@ func TestHandshakeOfHTTP2LeavesNoHeader(t *testing.T) {
 	require.Equal(t, 2, res.ProtoMajor)
 	require.Zero(t, s.server.listener.header.Load())
 }
+// A sender that was told to go on and sends too much reads its answer, though it
+// sends all before it reads.
+func TestAnswerAfterContinue(t *testing.T) {
+	s := newStand(t, limited(limitsOfRows, ""), acks)
+	c := s.dial(t)
+	_, err := io.WriteString(c, "POST /open HTTP/1.1\r\nHost: door\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+	require.NoError(t, err)
+	r := bufio.NewReader(c)
+	line, err := r.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 100 Continue\r\n", line)
+	_, err = r.ReadString('\n')
+	require.NoError(t, err)
+	_, err = io.WriteString(c, strings.Repeat("10000\r\n"+strings.Repeat("x", 64<<10)+"\r\n", 96)+"0\r\n\r\n")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, 413, res.StatusCode)
+}
