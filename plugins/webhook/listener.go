@@ -161,29 +161,26 @@ func (l *listener) giveUpLongest() {
 	_ = longest.Close()
 }
 
-// giveUpHeaders gives connections up until there is room for the unfinished headers:
-// first the one whose header has taken most for longest, in bytes times seconds. By
-// size alone, many small headers would keep out any that is larger; by time alone,
-// old ones of a single byte would hide new large ones.
-func (l *listener) giveUpHeaders() {
-	for l.header.Load() > headerShare*int64(l.most) {
-		var worst *conn
-		var most float64
-		now := time.Now().UnixNano()
-		l.mu.Lock()
-		for c := range l.open {
-			if since := c.since.Load(); since > 0 {
-				held := float64(c.header.Load()) * float64(now-since+int64(time.Millisecond))
-				if held > most {
-					worst, most = c, held
-				}
+// giveUpHeader gives the connection up whose unfinished header is the largest of
+// those that the door has waited for long enough, or of all if there is none: a
+// genuine header comes at once, and many small ones must not keep it out.
+func (l *listener) giveUpHeader() {
+	var largest *conn
+	var most int64
+	var slow bool
+	before := time.Now().Add(-leastWait).UnixNano()
+	l.mu.Lock()
+	for c := range l.open {
+		n := c.header.Load()
+		if waits := c.since.Load(); n > 0 && waits > 0 {
+			if old := waits < before; old && !slow || old == slow && n > most {
+				largest, most, slow = c, n, old
 			}
 		}
-		l.mu.Unlock()
-		if worst == nil {
-			return
-		}
-		_ = worst.Close()
+	}
+	l.mu.Unlock()
+	if largest != nil {
+		_ = largest.Close()
 	}
 }
 
@@ -217,7 +214,7 @@ type conn struct {
 	written atomic.Int64            // bytes that were written while no request had reached the handler
 	status  atomic.Int64            // of the answer among them; 0 if it is not known
 	http2   atomic.Bool
-	once    sync.Once
+	closed  atomic.Bool
 }
 
 const givenUp = -1
@@ -270,7 +267,12 @@ func (c *conn) Read(p []byte) (int, error) {
 		if !c.http2.Load() { // where requests are limited instead
 			c.header.Add(int64(n))
 			c.of.header.Add(int64(n))
-			c.of.giveUpHeaders()
+			if c.closed.Load() { // while it was read
+				c.forgetHeader()
+			}
+			if c.of.header.Load() > headerShare*int64(c.of.most) {
+				c.of.giveUpHeader()
+			}
 		}
 	}
 	return n, err
@@ -310,15 +312,15 @@ func (c *conn) CloseWrite() error {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	err := net.ErrClosed
-	c.once.Do(func() {
-		err = c.Conn.Close()
-		c.forgetHeader()
-		if c.http2.Load() {
-			c.of.http2.Add(-1)
-		}
-		c.of.remove(c)
-	})
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	err := c.Conn.Close()
+	c.forgetHeader()
+	if c.http2.Load() {
+		c.of.http2.Add(-1)
+	}
+	c.of.remove(c)
 	return err
 }
 

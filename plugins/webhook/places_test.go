@@ -17,10 +17,10 @@ import (
 // before: whoever comes next gets the place, long before the limits of time.
 func TestPlaceOfAStrangerIsGivenUp(t *testing.T) {
 	for name, begin := range map[string]string{
-		"health without its body":        "GET /healthz HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
-		"refused without its body":       "POST /nowhere HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
-		"refused while it expects":       "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
-		"expectation that nobody knows":  "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: x\r\nContent-Length: 100\r\n\r\n",
+		"health without its body":       "GET /healthz HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
+		"refused without its body":      "POST /nowhere HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\n",
+		"refused while it expects":      "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+		"expectation that nobody knows": "POST /nowhere HTTP/1.1\r\nHost: door\r\nExpect: x\r\nContent-Length: 100\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t, limited(limitsOfRows+", connections: 1, read: 10m, answer: 10m", ""), acks)
@@ -50,7 +50,7 @@ func TestSmallHeadersKeepNobodyOut(t *testing.T) {
 		require.NoError(t, err)
 	}
 	eventually(t, func() bool { return s.server.listener.header.Load() > 7*250 })
-	time.Sleep(10 * time.Millisecond) // a genuine header comes at once, these do not
+	time.Sleep(2 * leastWait) // a genuine header comes at once, these do not
 	genuine := s.dial(t)
 	_, err := io.WriteString(genuine, call{method: "POST", path: "/callrail/post_call", body: "{}", headers: []string{sign("{}"), "X-A: " + strings.Repeat("x", 500)}}.text())
 	require.NoError(t, err)
@@ -90,6 +90,7 @@ func TestHandshakeOfHTTP2LeavesNoHeader(t *testing.T) {
 	require.Equal(t, 2, res.ProtoMajor)
 	require.Zero(t, s.server.listener.header.Load())
 }
+
 // A sender that was told to go on and sends too much reads its answer, though it
 // sends all before it reads.
 func TestAnswerAfterContinue(t *testing.T) {
@@ -108,4 +109,26 @@ func TestAnswerAfterContinue(t *testing.T) {
 	res, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)
 	require.Equal(t, 413, res.StatusCode)
+}
+
+// A connection that is given up while it is read leaves the room for headers.
+func TestHeaderOfAClosedConnectionIsForgotten(t *testing.T) {
+	l := newListener(nil, 1, nil)
+	c := &conn{of: l}
+	c.Conn = closing{c: c}
+	require.True(t, l.add(c))
+	_, _ = c.Read(make([]byte, 10))
+	require.Zero(t, l.header.Load())
+}
+
+// closing is a connection that is given up while it is read.
+type closing struct {
+	net.Conn
+	c *conn
+}
+
+func (closing) Close() error { return nil }
+func (r closing) Read(p []byte) (int, error) {
+	_ = r.c.Close()
+	return len(p), nil
 }
