@@ -79,7 +79,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.reaches()
 	}
 	if r.URL.Path == healthPath || r.URL.Path == readyPath {
-		d.tell(w, r)
+		d.tell(w, r, c)
 		return
 	}
 	d.inFlight.Add(1)
@@ -98,22 +98,26 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell tells of the process.
-func (d *door) tell(w http.ResponseWriter, r *http.Request) {
+func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn) {
 	status, text := http.StatusOK, "alive"
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		status, text = http.StatusMethodNotAllowed, "expected GET or HEAD"
-		if r.ContentLength != 0 && r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close")
-		}
 	case r.URL.Path == readyPath:
 		text = "ready"
 		if d.leaving.Load() || !d.memory.hasRoom(d.limits.body) {
 			status, text = http.StatusServiceUnavailable, "not ready"
 		}
 	}
+	unread := r.ContentLength != 0 && r.ProtoMajor == 1
+	if unread {
+		w.Header().Set("Connection", "close")
+	}
 	write(w, status, text)
+	if unread {
+		leave(http.NewResponseController(w), c, lingering)
+	}
 }
 
 // write is the one place that writes an answer.
@@ -149,19 +153,29 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 		h["Connection"] = []string{"close"}
 	}
 	write(w, answers[o].status, answers[o].text)
-	if over1 && r.unread && !r.expects && o != incomplete && o != noMemory && o != noConnection {
-		r.linger()
+	if !over1 || !r.unread {
+		return
+	}
+	switch {
+	case o == incomplete || o == noConnection:
+		leave(r.control, r.conn, 0)
+	case o == noMemory || r.expects:
+		leave(r.control, r.conn, lingering)
+	default: // a sender that still writes comes to read its answer
+		leave(r.control, r.conn, lingering)
+		_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
 	}
 }
 
-// linger lets a sender that still writes come to read its answer.
-func (r *request) linger() {
-	_ = r.control.Flush()
-	_ = r.control.SetReadDeadline(time.Now().Add(lingering))
-	if r.conn != nil {
-		r.conn.leaves()
+// leave writes the last answer of a connection out, whose place is then for whoever
+// needs it. net/http reads up to 256 KiB more of the request, for that long and no
+// longer.
+func leave(control *http.ResponseController, c *conn, wait time.Duration) {
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(wait))
+	if c != nil {
+		c.leaves()
 	}
-	_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
 }
 
 // receiveSafely receives a request, and gives its memory back whatever happens.
@@ -318,6 +332,7 @@ func (d *door) read(r *request, known bool) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return []byte{}, nil
 	}
+	r.expects = false // to read tells the sender to go on
 	a := newArrival(r.Body, r.control, r.conn, known, d.limits.read)
 	r.reservation.arrives(a)
 	if d.isUnread() { // all others were given up just now

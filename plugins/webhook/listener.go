@@ -161,14 +161,21 @@ func (l *listener) giveUpLongest() {
 	_ = longest.Close()
 }
 
-// giveUpLargestHeader gives the connection up whose unfinished header is the largest.
-func (l *listener) giveUpLargestHeader() {
+// giveUpHeader gives the connection up whose unfinished header is the largest of
+// those that the door has waited for long enough, or of all if there is none: a
+// genuine header comes at once, and many small ones must not keep it out.
+func (l *listener) giveUpHeader() {
 	var largest *conn
 	var most int64
+	var slow bool
+	before := time.Now().Add(-leastWait).UnixNano()
 	l.mu.Lock()
 	for c := range l.open {
-		if n := c.header.Load(); n > most {
-			largest, most = c, n
+		n := c.header.Load()
+		if waits := c.since.Load(); n > 0 && waits > 0 {
+			if old := waits < before; old && !slow || old == slow && n > most {
+				largest, most, slow = c, n, old
+			}
 		}
 	}
 	l.mu.Unlock()
@@ -207,7 +214,7 @@ type conn struct {
 	written atomic.Int64            // bytes that were written while no request had reached the handler
 	status  atomic.Int64            // of the answer among them; 0 if it is not known
 	http2   atomic.Bool
-	once    sync.Once
+	closed  atomic.Bool
 }
 
 const givenUp = -1
@@ -241,10 +248,14 @@ func (c *conn) change(since int64) {
 
 // reaches tells that a request has reached the handler.
 func (c *conn) reaches() {
+	c.asked.Store(true) // it may have come together with the request before
 	c.handled.Store(true)
-	c.of.header.Add(-c.header.Swap(0))
+	c.forgetHeader()
 	c.works()
 }
+
+// forgetHeader tells that the header has come whole.
+func (c *conn) forgetHeader() { c.of.header.Add(-c.header.Swap(0)) }
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
@@ -255,8 +266,12 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		if !c.http2.Load() { // where requests are limited instead
 			c.header.Add(int64(n))
-			if c.of.header.Add(int64(n)) > headerShare*int64(c.of.most) {
-				c.of.giveUpLargestHeader()
+			c.of.header.Add(int64(n))
+			if c.closed.Load() { // while it was read
+				c.forgetHeader()
+			}
+			if c.of.header.Load() > headerShare*int64(c.of.most) {
+				c.of.giveUpHeader()
 			}
 		}
 	}
@@ -267,6 +282,11 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	if !c.handled.Load() && c.written.Add(int64(len(p))) == int64(len(p)) {
 		c.status.Store(statusOf(p)) // of the first bytes
+	}
+	// The door waits for the sender to read. A sender that does not would keep its place
+	// for as long as an answer may take to be written.
+	if now := time.Now().UnixNano(); c.since.CompareAndSwap(0, now) {
+		defer c.since.CompareAndSwap(now, 0)
 	}
 	return c.Conn.Write(p)
 }
@@ -292,15 +312,15 @@ func (c *conn) CloseWrite() error {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	err := net.ErrClosed
-	c.once.Do(func() {
-		err = c.Conn.Close()
-		c.of.header.Add(-c.header.Swap(0))
-		if c.http2.Load() {
-			c.of.http2.Add(-1)
-		}
-		c.of.remove(c)
-	})
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	err := c.Conn.Close()
+	c.forgetHeader()
+	if c.http2.Load() {
+		c.of.http2.Add(-1)
+	}
+	c.of.remove(c)
 	return err
 }
 
@@ -313,7 +333,12 @@ func (c *conn) noteState(state http.ConnState) {
 			c.written.Store(0) // by the handshake
 		}
 		c.asked.Store(true)
-		c.works()
+		// Over HTTP/1.1 the handler tells when it has the request. If net/http refuses
+		// the request, the door goes on to wait for a sender that net/http still reads.
+		if c.http2.Load() {
+			c.forgetHeader()
+			c.works()
+		}
 	case http.StateIdle:
 		c.begun.Store(true)
 		c.asked.Store(false)
