@@ -50,9 +50,8 @@ func (l *leaving) listen(*service.RunningStreamSummary) error {
 					if self, err := os.FindProcess(os.Getpid()); err == nil {
 						_ = self.Signal(syscall.SIGTERM)
 					}
-				case <-stop:
+				case <-stop: // again, the engine ends its delay
 					webhook.Leave(l.delay)
-					return
 				}
 			}
 		}()

@@ -135,7 +135,7 @@ func commonFields() []*service.ConfigField {
 			Default(fromMeta(delivery.KeyID)).
 			Advanced(),
 		service.NewIntField(fieldMaxEvents).
-			Description("How many events a delivery may give. One that gives more is flagged as too_many_events.").
+			Description(fmt.Sprintf("How many events a delivery may give, and in any case one for each %d bytes of its body and %d beside. One that gives more is flagged as too_many_events.", bytesOfEvent, freeEvents)).
 			Default(20_000).
 			LintRule(`root = if this < 1 { [ "expected at least 1" ] }`).
 			Advanced(),
@@ -213,7 +213,7 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 	return p, nil
 }
 
-// Decoding allocates up to forty times the bytes of a body: the index of its values, the
+// Decoding allocates up to fifty times the bytes of a body: the index of its values, the
 // texts of ids and events, the garbage on the way. So large bodies are decoded few at a
 // time, and those of the largest size that the shipped configs let in one at a time,
 // over all streams of the process. A small body never waits: as many of them as there
@@ -221,6 +221,15 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 const (
 	smallBody   = 64 << 10
 	largeBodies = 8 << 20 // bytes of large bodies that are decoded at a time
+)
+
+// An event takes some 1.5 KiB until an output has it, however few bytes of the body it
+// is made of. So a delivery may give an event for each so many bytes, which is less
+// than any vendor sends for an event, and some beside: else a body of empty messages
+// would take two hundred times its memory while an output hangs.
+const (
+	bytesOfEvent = 64
+	freeEvents   = 100
 )
 
 var admission = semaphore.NewWeighted(largeBodies)
@@ -286,7 +295,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 	}
 	if err == nil {
 		j.maxEventBytes = p.maxEventBytes
-		err = v.Decode(&j.delivery, document, p.maxEvents, j.emit)
+		err = v.Decode(&j.delivery, document, min(p.maxEvents, freeEvents+len(j.delivery.Body)/bytesOfEvent), j.emit)
 	}
 	if err != nil {
 		if len(v.RedactedKeys) > 0 && document.Kind() != payload.Missing {

@@ -145,6 +145,21 @@ func TestUndecodable(t *testing.T) {
 	require.Len(t, process(t, `mobiniti_decode: { max_events: 3 }`, message(report)), 3, "as many as are allowed")
 }
 
+// However many events the configuration allows, a body of nothing but small messages
+// gives no more than its bytes are worth.
+func TestEventsForBytes(t *testing.T) {
+	report := func(n int, message string) string {
+		return `{"statuses":[],"messages":[` + strings.TrimSuffix(strings.Repeat(message+",", n), ",") + `]}`
+	}
+	real := `{"id":"a8a2b40a-86ae-4a91-a61d-000000000031","phone_number":"2125550143"}`
+	require.Len(t, process(t, `mobiniti_decode: {}`, message(report(1000, real))), 1000)
+	require.Len(t, process(t, `mobiniti_decode: {}`, message(report(100, `{"id":1}`))), 100)
+	out := process(t, `mobiniti_decode: {}`, message(report(1000, `{"id":1}`)))
+	require.Len(t, out, 1)
+	require.Equal(t, "too_many_events", metadata(t, out[0])["decode_reason"])
+	require.Contains(t, metadata(t, out[0])["decode_detail"], "expected at most 241 events")
+}
+
 // What cannot become events keeps no secret either, if it can be parsed.
 func TestUndecodableKeepsNoSecret(t *testing.T) {
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {

@@ -18,7 +18,7 @@ type certificates struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	read   [3]time.Time // when the files were changed that these are of:
+	read   [3]time.Time // when each file was last changed, as of the last reading
 	config *tls.Config
 	http1  *tls.Config // the same, without HTTP/2
 }

@@ -35,9 +35,8 @@ const (
 	// maxTarget is how many bytes path and query may have: net/http keeps the first line
 	// of a request for as long as the sender waits.
 	maxTarget = 8 << 10
-	// lingering is how long a sender that still writes may do so after a refusal, to
-	// come to read its answer, and maxLingering how much: a connection that is closed
-	// while bytes arrive loses what was written to it.
+	// lingering is how long a sender that still writes may do so after a refusal, and
+	// maxLingering how much.
 	lingering    = 500 * time.Millisecond
 	maxLingering = 8 << 20
 )
@@ -68,7 +67,6 @@ type request struct {
 	reservation *reservation // nil when the transaction has it
 	bytes       int          // of the body as sent
 	unread      bool         // something of the body was not read
-	expects     bool         // the sender waits to be told to go on
 }
 
 // ServeHTTP implements http.Handler. It leaves of the request what the door needs:
@@ -78,15 +76,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c != nil {
 		c.reaches()
 	}
-	if r.URL.Path == healthPath || r.URL.Path == readyPath {
-		d.tell(w, r, c)
+	if path := strings.TrimSuffix(r.URL.Path, "/"); path == healthPath || path == readyPath {
+		d.tell(w, r, c, path)
 		return
 	}
 	d.inFlight.Add(1)
 	req := &request{
 		Request: r, begun: time.Now(), control: http.NewResponseController(w), conn: c,
 		route: &d.nowhere, reservation: &reservation{memory: d.memory}, unread: r.ContentLength != 0 || endless(r),
-		expects: r.Header["Expect"] != nil,
 	}
 	o := d.receiveSafely(req)
 	d.inFlight.Add(-1)
@@ -98,13 +95,13 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell tells of the process.
-func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn) {
+func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn, path string) {
 	status, text := http.StatusOK, "alive"
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		status, text = http.StatusMethodNotAllowed, "expected GET or HEAD"
-	case r.URL.Path == readyPath:
+	case path == readyPath:
 		text = "ready"
 		if d.leaving.Load() || !d.memory.hasRoom(d.limits.body) {
 			status, text = http.StatusServiceUnavailable, "not ready"
@@ -116,7 +113,7 @@ func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn) {
 	}
 	write(w, status, text)
 	if unread {
-		leave(http.NewResponseController(w), c, lingering)
+		dismiss(http.NewResponseController(w), c, r.Body, true)
 	}
 }
 
@@ -156,25 +153,25 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 	if !over1 || !r.unread {
 		return
 	}
-	switch {
-	case o == incomplete || o == noConnection:
-		leave(r.control, r.conn, 0)
-	case o == noMemory || r.expects:
-		leave(r.control, r.conn, lingering)
-	default: // a sender that still writes comes to read its answer
-		leave(r.control, r.conn, lingering)
-		_, _ = io.CopyN(io.Discard, r.Body, maxLingering)
-	}
+	dismiss(r.control, r.conn, r.Body, o != incomplete && o != noConnection)
 }
 
-// leave writes the last answer of a connection out, whose place is then for whoever
-// needs it. net/http reads up to 256 KiB more of the request, for that long and no
-// longer.
-func leave(control *http.ResponseController, c *conn, wait time.Duration) {
+// dismiss writes the last answer of a connection out. From then on whoever needs the
+// place of the connection may have it. A sender that still writes comes to read its
+// answer if it lingers for a moment: a connection that is closed while bytes arrive
+// loses what was written to it.
+func dismiss(control *http.ResponseController, c *conn, body io.Reader, linger bool) {
 	_ = control.Flush()
-	_ = control.SetReadDeadline(time.Now().Add(wait))
+	wait := time.Duration(0)
+	if linger {
+		wait = lingering
+	}
+	_ = control.SetReadDeadline(time.Now().Add(wait)) // for net/http, too, which reads on until then
 	if c != nil {
 		c.leaves()
+	}
+	if linger {
+		_, _ = io.CopyN(io.Discard, body, maxLingering)
 	}
 }
 
@@ -320,11 +317,19 @@ func (d *door) needed(all http.Header) http.Header {
 }
 
 // isOfWebPage reports whether a browser sends the request for a page of another
-// site, which can post to an address that only the browser's machine reaches.
+// site, which can post to an address that only the browser's machine reaches. Browsers
+// say so to addresses that they trust; to others they send an origin, and ask before
+// they send any content type but these.
 func isOfWebPage(header http.Header) bool {
+	if header.Get("Sec-Fetch-Site") == "cross-site" {
+		return true
+	}
 	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
-	return header.Get("Sec-Fetch-Site") == "cross-site" ||
-		header.Get("Origin") != "" && strings.EqualFold(strings.TrimSpace(mediaType), "text/plain")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data":
+		return header.Get("Origin") != ""
+	}
+	return false
 }
 
 // read reads the body.
@@ -332,17 +337,7 @@ func (d *door) read(r *request, known bool) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return []byte{}, nil
 	}
-	r.expects = false // to read tells the sender to go on
-	a := newArrival(r.Body, r.control, r.conn, known, d.limits.read)
-	r.reservation.arrives(a)
-	if d.isUnread() { // all others were given up just now
-		a.giveUp(errDraining)
-	}
-	body, err := readAll(a, r.ContentLength, d.limits.body, r.reservation)
-	r.reservation.arrived()
-	if reason := a.end(); reason != nil {
-		err = reason
-	}
+	body, err := d.readArriving(r, newArrival(r.Body, r.control, r.conn, known, d.limits.read))
 	r.bytes = len(body)
 	if err != nil {
 		r.reservation.close() // before the answer is written
@@ -350,6 +345,21 @@ func (d *door) read(r *request, known bool) ([]byte, error) {
 	}
 	r.unread = false
 	return body, nil
+}
+
+// readArriving reads a body that can be given up meanwhile.
+func (d *door) readArriving(r *request, a *arrival) (body []byte, err error) {
+	r.reservation.arrives(a)
+	defer func() {
+		r.reservation.arrived()
+		if reason := a.end(); reason != nil {
+			err = reason
+		}
+	}()
+	if d.isUnread() { // all others were given up just now
+		a.giveUp(errDraining)
+	}
+	return readAll(a, r.ContentLength, d.limits.body, r.reservation)
 }
 
 // inflate takes the coding off a delivery's body, and gives the memory of the coded

@@ -211,7 +211,7 @@ func framings() map[string]framed {
 		"body of what has no route":      {"POST /nowhere HTTP/1.1\r\nHost: door\r\n" + whole + "\r\n" + inside + inside, 404, nil},
 		"body of what is too large":      {post + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2000*len(inside), strings.Repeat(inside, 2000)), 413, nil},
 		"chunks of what is too large":    {chunked + "\r\n" + strings.Repeat(fmt.Sprintf("%x\r\n%s\r\n", len(inside), inside), 2000) + last, 413, nil},
-		"body of what is read":           {"GET /healthz HTTP/1.1\r\nHost: door\r\n" + whole + "\r\n" + inside + inside, 200, []string{"smuggled"}},
+		"body of what is read":           {"GET /healthz HTTP/1.1\r\nHost: door\r\n" + whole + "\r\n" + inside + inside, 200, nil},
 		"large body of what is read":     {fmt.Sprintf("GET /healthz HTTP/1.1\r\nHost: door\r\nContent-Length: %d\r\n\r\n%s", 8000*len(inside), strings.Repeat(inside, 8001)), 200, nil},
 	}
 }

@@ -324,8 +324,8 @@ func (c *conn) Close() error {
 	return err
 }
 
-// noteState hears from net/http what a connection does. It hears nothing of a request
-// that has come whole with what came before.
+// noteState hears from net/http what a connection does. It does not hear that a
+// request has come where the whole header was read together with the request before.
 func (c *conn) noteState(state http.ConnState) {
 	switch state {
 	case http.StateActive:

@@ -96,7 +96,7 @@ type warning struct {
 	outcome outcome
 }
 
-// repeated is how often something was since the last line of it.
+// repeated is how often a warning was due since its last line.
 type repeated struct {
 	last  time.Time
 	times int

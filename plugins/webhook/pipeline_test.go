@@ -302,7 +302,7 @@ func TestStopAcceptsWhatHasArrived(t *testing.T) {
 	s.leave(time.Hour)
 	stopped := make(chan struct{})
 	go func() {
-		s.server.stop()
+		s.server.stop(context.WithoutCancel(t.Context()))
 		close(stopped)
 	}()
 	for i := range 6 {

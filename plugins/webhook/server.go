@@ -131,17 +131,20 @@ func (l errorLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// stop closes the listener when all is accepted that has arrived. Connections live
-// on.
-func (s *server) stop() {
+// stop closes the listener when all is accepted that has arrived, and waits for that
+// until the context ends. Connections live on.
+func (s *server) stop(ctx context.Context) {
 	s.listener.stop()
-	<-s.served
+	select {
+	case <-s.served:
+	case <-ctx.Done():
+	}
 }
 
 // shutdown ends all connections when what was asked on them is answered, or when
 // the context ends.
 func (s *server) shutdown(ctx context.Context) {
-	s.stop()
+	s.stop(ctx)
 	// net/http drops a request that it reads while it shuts down, so it is told only
 	// when nothing of one has come.
 	for calm := 0; calm < 2 && ctx.Err() == nil; calm++ {

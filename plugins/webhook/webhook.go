@@ -159,7 +159,7 @@ func (in *input) leave(delay time.Duration) {
 		server := in.server
 		in.mu.Unlock()
 		if server != nil {
-			server.stop()
+			server.stop(context.Background())
 		}
 	})
 	// The engine does not tell an input whose output hangs.

@@ -18,7 +18,7 @@ import (
 // included, to a multiple of the body, and what is kept afterwards to next to nothing.
 func TestDecodingTakes(t *testing.T) {
 	const (
-		most = 40 // times the body
+		most = 50 // times the body
 		kept = 4 << 20
 	)
 	builder := service.NewResourceBuilder()

@@ -54,6 +54,8 @@ func shapes(t *testing.T) []shape {
 	return []shape{
 		{"a report of 10,000 messages", "/mobiniti/delivery_report", json, string(report.Body)},
 		{"empty messages", "/mobiniti/delivery_report", json, filled(`{"statuses":[],"messages":[`, `{}`, `,`, `]}`)},
+		{"almost empty messages", "/mobiniti/delivery_report", json, messages(`{"id":1}`)},
+		{"as many messages as there may be", "/mobiniti/delivery_report", json, messages(`{"id":"` + strings.Repeat("x", 54) + `"}`)},
 		{"empty recipients", "/mobiniti/delivery_report", json, filled(`{"messages":[],"statuses":[{"code":"100","recipients":[`, `""`, `,`, `]}]}`)},
 		{"a text that every slice repeats", "/mobiniti/delivery_report", json, `{"total_messages":"` + strings.Repeat("x", body-200) + `","statuses":[],"messages":[{"id":1}` + strings.Repeat(`,{"id":1}`, 7) + `]}`},
 		{"an array of zeros", "/callrail/post_call", json, filled(`[`, `0`, `,`, `]`)},
@@ -77,6 +79,12 @@ func shapes(t *testing.T) []shape {
 func filled(begin, element, separator, end string) string {
 	n := (body - len(begin) - len(end) + len(separator)) / (len(element) + len(separator))
 	return begin + strings.TrimSuffix(strings.Repeat(element+separator, n), separator) + end
+}
+
+// messages returns a report of as many messages as the decoder takes, if they are
+// not too small.
+func messages(message string) string {
+	return `{"statuses":[],"messages":[` + strings.TrimSuffix(strings.Repeat(message+",", 20_000), ",") + `]}`
 }
 
 // different returns a body of the largest size with as many elements, each another one,

@@ -192,13 +192,25 @@ func command(env []string, name string, args ...string) error {
 	return nil
 }
 
+// handedOut are the addresses that freeAddress has returned: the kernel may name one
+// again that nobody listens on yet.
+var handedOut sync.Map
+
 // freeAddress returns an address of this machine that nobody listens on.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", fmt.Errorf("finding a free port: %w", err)
+		}
+		address := l.Addr().String()
+		if err := l.Close(); err != nil {
+			return "", fmt.Errorf("finding a free port: %w", err)
+		}
+		if _, again := handedOut.LoadOrStore(address, struct{}{}); !again {
+			return address, nil
+		}
 	}
-	return l.Addr().String(), l.Close()
 }
 
 // FreeAddress returns an address of this machine that nobody listens on.
