@@ -151,8 +151,8 @@ func TestEventsForBytes(t *testing.T) {
 	report := func(n int, message string) string {
 		return `{"statuses":[],"messages":[` + strings.TrimSuffix(strings.Repeat(message+",", n), ",") + `]}`
 	}
-	real := `{"id":"a8a2b40a-86ae-4a91-a61d-000000000031","phone_number":"2125550143"}`
-	require.Len(t, process(t, `mobiniti_decode: {}`, message(report(1000, real))), 1000)
+	genuine := `{"id":"a8a2b40a-86ae-4a91-a61d-000000000031","phone_number":"2125550143"}`
+	require.Len(t, process(t, `mobiniti_decode: {}`, message(report(1000, genuine))), 1000)
 	require.Len(t, process(t, `mobiniti_decode: {}`, message(report(100, `{"id":1}`))), 100)
 	out := process(t, `mobiniti_decode: {}`, message(report(1000, `{"id":1}`)))
 	require.Len(t, out, 1)

@@ -230,7 +230,7 @@ func runtimeCannotLimit(t *testing.T) bool {
 // told that its request was not looked at, and nothing breaks.
 func TestCloseUnderLoadOverHTTP2(t *testing.T) {
 	authority := newAuthority(t)
-	for range 10 {
+	for range 5 {
 		s := newStand(t, limited(limitsOfRows, authority.files(t).yaml), acks)
 		var senders sync.WaitGroup
 		for range 8 {
@@ -271,7 +271,7 @@ func TestCloseUnderLoadOverHTTP2(t *testing.T) {
 // While senders post over connections that they keep and over new ones, the door
 // leaves and is closed: no sender sees a reset.
 func TestCloseUnderLoad(t *testing.T) {
-	for range 10 {
+	for range 5 {
 		s := newStand(t, limited(limitsOfRows, ""), acks)
 		address := s.address.String()
 		var senders sync.WaitGroup
