@@ -191,7 +191,7 @@ func measure(s server, dir, binary string, body []byte, took time.Duration) (res
 			return result{}, err
 		}
 		cmd = exec.Command(binary, "run", file)
-		cmd.Env = append(os.Environ(), "SPEED_ADDRESS="+address, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
+		cmd.Env = append(os.Environ(), "SPEED_ADDRESS="+address, "CALLRAIL_SIGNING_KEY="+secret, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
 		if strings.HasPrefix(s.name, "http_server") {
 			cmd.Env = append(cmd.Env, "GOGC=100") // as the engine's own distributions run
 		}
