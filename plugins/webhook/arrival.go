@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A body has to come at a least rate: within the grace something of it, and on the
-// average so many bytes a second. A sender that is faster gains no more than the
-// grace.
+// A body has to come at a least rate, so many bytes a second on the average. A sender
+// may fall behind that rate by the grace; being ahead of it gains no more than the
+// grace anew.
 const (
 	leastRate = 16 << 10 // bytes a second
 	grace     = 2 * time.Second

@@ -69,8 +69,8 @@ type request struct {
 	unread      bool         // something of the body was not read
 }
 
-// ServeHTTP implements http.Handler. It leaves of the request what the door needs:
-// the header of a request that waits would take memory for nothing.
+// ServeHTTP implements http.Handler. It drops the header of a request as soon as the
+// door has read what it needs, so a middleware around the door sees no header afterwards.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := connOfRequest(r)
 	if c != nil {
@@ -261,9 +261,9 @@ func (d *door) receive(r *request) outcome {
 	return d.hand(t, d.limits.answer)
 }
 
-// forget leaves nothing of a request's header: what the door holds of it while the
-// sender waits is in no budget. Method and version are parts of the first line, which
-// holds the path and the query, too.
+// forget drops the request's header: while the sender waits for the pipeline, a header
+// would take memory that is in no budget. Method and version are parts of the text of
+// the first line, which holds the path and the query, too.
 func (r *request) forget() {
 	r.Method, r.Proto = http.MethodPost, strings.Clone(r.Proto)
 	r.Header, r.URL, r.RequestURI = nil, &url.URL{}, ""

@@ -119,8 +119,9 @@ func (s *server) noteState(nc net.Conn, state http.ConnState) {
 	}
 }
 
-// errorLog hears what net/http has to say. All of it is of strangers' connections,
-// who could fill the log at will, so it is counted and not written.
+// errorLog hears what net/http would log. Those lines are about strangers' connections,
+// and strangers could fill a log at will, so failed handshakes are counted and no line is
+// written.
 type errorLog struct{ *server }
 
 func (l errorLog) Write(line []byte) (int, error) {
