@@ -95,7 +95,10 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	if err := w.rewriteWAL(); err != nil {
 		return nil, fmt.Errorf("writing the WAL again: %w", err)
 	}
-	if err := w.checkpoint(true); err != nil {
+	if err := w.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
+		return nil, err
+	}
+	if err := w.reserveWAL(); err != nil {
 		return nil, err
 	}
 	if w.dataVersion, err = number(w.version); err != nil {
@@ -183,24 +186,49 @@ func (w *writer) changed() (bool, error) {
 	return true, w.refresh()
 }
 
-// checkpoint copies the WAL into the database and syncs it. With restart, it waits for
-// readers, and the next commit begins the WAL anew.
-func (w *writer) checkpoint(restart bool) error {
-	mode := sqlite3.CHECKPOINT_PASSIVE
-	if restart {
-		mode = sqlite3.CHECKPOINT_RESTART
+// reserveWAL keeps room for the WAL on disk. A disk that is full already has none to
+// keep.
+func (w *writer) reserveWAL() error {
+	if w.walSize >= walReserve {
+		return nil
 	}
+	if err := allocate(w.wal, walReserve); err != nil && !isFull(err) {
+		return fmt.Errorf("keeping room for the WAL: %w", err)
+	}
+	size, err := w.wal.Size()
+	w.walSize = size
+	return err
+}
+
+// checkpoint copies the WAL into the database and syncs it. The mode RESTART waits for
+// readers, and the next commit begins the WAL anew; TRUNCATE gives up its room, too.
+func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
 	frames, copied, err := w.conn.WALCheckpoint("main", mode)
 	if err != nil {
 		return fmt.Errorf("checkpointing: %w", err)
 	}
 	if frames == copied {
 		w.allocated = 0 // a whole checkpoint cuts off what was allocated ahead
-		if restart {
-			w.frames = 0
-		}
+	}
+	if mode != sqlite3.CHECKPOINT_PASSIVE {
+		w.frames = 0
+	}
+	if mode == sqlite3.CHECKPOINT_TRUNCATE {
+		w.walSize = 0
+		return w.reserveWAL()
 	}
 	return nil
+}
+
+// shrink gives the room of an empty database back.
+func (w *writer) shrink() error {
+	if err := w.conn.Exec(`VACUUM`); err != nil {
+		return fmt.Errorf("shrinking: %w", err)
+	}
+	if err := w.countPages(); err != nil {
+		return err
+	}
+	return w.checkpoint(sqlite3.CHECKPOINT_RESTART)
 }
 
 // transact does work in one transaction, and returns its sync's error as any other.
@@ -212,6 +240,7 @@ func (w *writer) transact(work work, first int64) (err error) {
 	defer func() {
 		if err != nil {
 			_ = w.rollback.Exec() // SQLite may have rolled back by itself
+			_ = w.countPages()
 		}
 	}()
 	var records, parked int64
@@ -262,7 +291,10 @@ func (w *writer) transact(work work, first int64) (err error) {
 		return err
 	}
 	if !w.state.Step() {
-		return errors.Join(w.state.Reset(), fmt.Errorf("updating the spool's state: %w", sqlite3.CORRUPT))
+		if err := w.state.Reset(); err != nil {
+			return err
+		}
+		return fmt.Errorf("updating the spool's state: %w", sqlite3.CORRUPT)
 	}
 	newest = w.state.ColumnInt64(0)
 	all, allParked := w.state.ColumnInt64(1), w.state.ColumnInt64(2)
