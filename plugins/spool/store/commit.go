@@ -199,10 +199,9 @@ func (s *Store) prepareRoom(pages int64) error {
 	after, _ := d.grown(pages)
 	if need := after.pageCount * pageSize; need > s.writer.allocated {
 		size := (need + growth - 1) / growth * growth
-		if err := allocate(s.writer.file, size); err != nil {
-			return fmt.Errorf("%w: allocating %d bytes: %w", ErrFull, size, err)
+		if err := s.writer.allocate(size); err != nil {
+			return err
 		}
-		s.writer.allocated = size
 	}
 	return nil
 }

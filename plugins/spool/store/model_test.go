@@ -207,7 +207,7 @@ func TestPowerCuts(t *testing.T) {
 func lives(t *testing.T, seed uint64) (cuts int) {
 	machine := newMachine(t, seed)
 	m := &model{random: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), kept: map[int64]int{}, gone: map[int64]bool{}}
-	options := Options{Dir: m.dir, MaxSize: 64 << 20, vfs: machine.name}
+	options := Options{Dir: m.dir, MaxSize: 64 << 20, vfs: machine.name, Errorf: t.Logf}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 6 {

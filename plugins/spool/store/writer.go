@@ -39,7 +39,8 @@ const walReserve = 4 << 20
 // Linux marks the pages of a failed sync clean: what the WAL holds can be read, is lost
 // at a power cut, and the next sync says that all is well. A checkpoint that rests on
 // such a WAL would leave half of a transaction. So the WAL is written again, then
-// synced, then checkpointed, before anything else is done.
+// synced, then checkpointed, before anything else is done. It is checkpointed with
+// RESTART rather than TRUNCATE, which would do the same and give up the WAL's room.
 func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	c, err := connect(path, vfsName)
 	if err != nil {
@@ -92,8 +93,8 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	if w.wal, err = walOf(c); err != nil {
 		return nil, err
 	}
-	if err := w.rewriteWAL(); err != nil {
-		return nil, fmt.Errorf("writing the WAL again: %w", err)
+	if err := errors.Join(w.rewriteWAL(), w.rewriteSize()); err != nil {
+		return nil, fmt.Errorf("writing again what may not be synced: %w", err)
 	}
 	if err := w.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
 		return nil, err
@@ -198,6 +199,41 @@ func (w *writer) reserveWAL() error {
 	size, err := w.wal.Size()
 	w.walSize = size
 	return err
+}
+
+// allocate sees to it that the database has size bytes on disk. SQLite may take the
+// size of the file for that of the database, and a database that is shorter than its
+// WAL says for a damaged one, so the size is synced.
+func (w *writer) allocate(size int64) error {
+	err := allocate(w.file, size)
+	if isFull(err) {
+		return fmt.Errorf("%w: allocating %d bytes: %w", ErrFull, size, err)
+	}
+	if err == nil {
+		err = w.file.Sync(vfs.SYNC_FULL)
+	}
+	if err != nil {
+		return fmt.Errorf("allocating %d bytes: %w", size, err)
+	}
+	w.allocated = size
+	return nil
+}
+
+// rewriteSize writes and syncs the last page of the database, so that the size that the
+// file seems to have is the one on disk.
+func (w *writer) rewriteSize() error {
+	size, err := w.file.Size()
+	if err != nil {
+		return err
+	}
+	last := make([]byte, pageSize)
+	if _, err := w.file.ReadAt(last, size-pageSize); err != nil {
+		return err
+	}
+	if _, err := w.file.WriteAt(last, size-pageSize); err != nil {
+		return err
+	}
+	return w.file.Sync(vfs.SYNC_FULL)
 }
 
 // checkpoint copies the WAL into the database and syncs it. The mode RESTART waits for
