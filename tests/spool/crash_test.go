@@ -27,7 +27,7 @@ func crashes() int {
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
-	config := setup{dir: filepath.Join(t.TempDir(), "spool"), output: toSink(l)}.config(t)
+	config := setup{dir: filepath.Join(t.TempDir(), "spool"), output: toSink(l), log: `"OFF"`}.config(t)
 	h := crash(t, l, services.Binary(), config)
 	l.requireAll(t)
 	drained(t, h)

@@ -4,6 +4,7 @@
 package spool_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -27,9 +28,9 @@ func toSink(l *ledger) string {
     url: %q
     verb: POST
     headers:
-      Content-Type: ${! @webhook_content_type }
+      Content-Type: ${! @webhook_content_type.or("") }
       Vendor: ${! @webhook_vendor }
-      Event: ${! @webhook_event }
+      Event: ${! @webhook_event.or("") }
       Delivery: ${! @webhook_delivery_id } ${! @webhook_received_at }
     retries: 0
     timeout: 60s
@@ -44,6 +45,7 @@ type setup struct {
 	processors string
 	output     string
 	stream     string // top-level fields
+	log        string // its level, WARN unless given
 }
 
 // config writes a config and returns its path.
@@ -54,7 +56,7 @@ func (s setup) config(t *testing.T) string {
 	}
 	return writeConfig(t, fmt.Sprintf(`
 http: { address: "${HOOKSWITCH_ADMIN_ADDRESS}" }
-logger: { level: WARN }
+logger: { level: %s }
 shutdown_delay: 0s
 shutdown_timeout: 3s
 %s
@@ -65,7 +67,7 @@ buffer:
 pipeline: { processors: [ %s ] }
 output:
   %s
-`, s.stream, s.input, s.dir, s.spool, s.processors, s.output))
+`, cmp.Or(s.log, "WARN"), s.stream, s.input, s.dir, s.spool, s.processors, s.output))
 }
 
 func writeConfig(t *testing.T, text string) string {
