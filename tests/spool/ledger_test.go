@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +31,7 @@ type ledger struct {
 	sent     int
 	answers  map[int]int     // status by number; 0 where there was no answer
 	accepted int             // answered 200
+	cut      int             // requests without an answer whose connection was open
 	arrivals map[int]arrival // by number
 	arrived  int             // with repetitions
 	spoiled  []string        // what no sender has sent
@@ -93,6 +96,9 @@ func (l *ledger) post(h *services.Hookswitch) (answered bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		l.cut++
+	}
 	l.answers[n] = status
 	if status == http.StatusOK {
 		l.accepted++
@@ -227,7 +233,12 @@ func (l *ledger) arrivedTimes() int {
 // but what was sent.
 func (l *ledger) requireAll(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	l.requireAllWithin(t, 2*time.Minute)
+}
+
+func (l *ledger) requireAllWithin(t *testing.T, bound time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(bound)
 	for len(l.missing()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -253,6 +264,6 @@ func (l *ledger) String() string {
 	for _, status := range slices.Sorted(maps.Keys(told)) {
 		text += fmt.Sprintf("%d answered %d, ", told[status], status)
 	}
-	return fmt.Sprintf("%d sent, %s%d arrived, %d of them again, %d refused by the sink, %d lost",
-		l.sent, text, l.arrived, l.arrived-len(l.arrivals), l.refusals, missing)
+	return fmt.Sprintf("%d sent, %d cut off, %s%d arrived, %d of them again, %d refused by the sink, %d lost",
+		l.sent, l.cut, text, l.arrived, l.arrived-len(l.arrivals), l.refusals, missing)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,8 +45,9 @@ type setup struct {
 	input      string // the webhook, unless given
 	processors string
 	output     string
-	stream     string // top-level fields
-	log        string // its level, WARN unless given
+	log        string        // its level, WARN unless given
+	delay      time.Duration // of the shutdown
+	timeout    time.Duration // of the shutdown, 3s unless given
 }
 
 // config writes a config and returns its path.
@@ -57,9 +59,8 @@ func (s setup) config(t *testing.T) string {
 	return writeConfig(t, fmt.Sprintf(`
 http: { address: "${HOOKSWITCH_ADMIN_ADDRESS}" }
 logger: { level: %s }
-shutdown_delay: 0s
-shutdown_timeout: 3s
-%s
+shutdown_delay: %s
+shutdown_timeout: %s
 input:
   %s
 buffer:
@@ -67,7 +68,7 @@ buffer:
 pipeline: { processors: [ %s ] }
 output:
   %s
-`, cmp.Or(s.log, "WARN"), s.stream, s.input, s.dir, s.spool, s.processors, s.output))
+`, cmp.Or(s.log, "WARN"), s.delay, cmp.Or(s.timeout, 3*time.Second), s.input, s.dir, s.spool, s.processors, s.output))
 }
 
 func writeConfig(t *testing.T, text string) string {
