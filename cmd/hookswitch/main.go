@@ -38,6 +38,7 @@ func main() {
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(sendCommand()),
+		service.CLIOptAddCommand(spoolCommand()),
 	)...)
 }
 
