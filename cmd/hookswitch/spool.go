@@ -96,6 +96,7 @@ crash. A command that has not done all that it was told exits with 1.
 					})
 				},
 			},
+			drainCommand(),
 		},
 	}
 }
