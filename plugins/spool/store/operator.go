@@ -3,7 +3,14 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
 )
 
 // Entry is what an operator sees of a record: everything but its body and its other
@@ -25,27 +32,182 @@ type Entry struct {
 
 // Inspector looks into the directory of a store for an operator, and changes single
 // records: beside the process that holds the store, and after a crash. Each of its
-// transactions is short.
-type Inspector struct{}
+// transactions is short. It is for one goroutine.
+type Inspector struct {
+	conn *sqlite3.Conn
+}
 
 // Inspect opens the store in a directory for an operator.
-func Inspect(dir string) (*Inspector, error) { return nil, errors.ErrUnsupported }
+func Inspect(dir string) (*Inspector, error) {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the spool: %w", err)
+	}
+	path := filepath.Join(dir, databaseFile)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("opening the spool in %s: expected a file %s: %w", dir, databaseFile, err)
+	}
+	c, err := connect(path, "")
+	if err != nil {
+		return nil, fmt.Errorf("opening the spool in %s: %w", dir, err)
+	}
+	if err := checkLayout(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the spool in %s: %w", dir, err), closeConn(c))
+	}
+	return &Inspector{conn: c}, nil
+}
+
+// page is how many records List reads in one transaction.
+const page = 1000
 
 // List calls each for all records in the order of their ids, until it returns an
 // error. Records that come or go meanwhile may be in the list or not.
 func (i *Inspector) List(ctx context.Context, each func(Entry) error) error {
-	return errors.ErrUnsupported
+	defer i.conn.SetInterrupt(i.conn.SetInterrupt(ctx))
+	stmt, _, err := i.conn.Prepare(`SELECT d.id, d.stored_at, coalesce(a.attempts, 0), coalesce(a.last_error, ''),
+		coalesce(a.next_attempt, 0), coalesce(a.parked, 0), d.metadata, length(d.body)
+		FROM delivery d LEFT JOIN attempt a ON a.id = d.id WHERE d.id > ? ORDER BY d.id LIMIT ?`)
+	if err != nil {
+		return fmt.Errorf("listing the spool: %w", err)
+	}
+	defer stmt.Close()
+	after := int64(0)
+	entries := make([]Entry, 0, page)
+	for first := true; first || len(entries) == page; first = false {
+		entries = entries[:0]
+		if err := errors.Join(stmt.BindInt64(1, after), stmt.BindInt64(2, page)); err != nil {
+			return fmt.Errorf("listing the spool: %w", err)
+		}
+		for stmt.Step() {
+			entry, err := scanEntry(stmt)
+			if err != nil {
+				return errors.Join(err, stmt.Reset())
+			}
+			entries = append(entries, entry)
+		}
+		err := stmt.Err()
+		_ = stmt.Reset() // gives the same error again
+		if err != nil {
+			return fmt.Errorf("listing the spool: %w", err)
+		}
+		for _, entry := range entries {
+			if err := each(entry); err != nil {
+				return err
+			}
+			after = entry.ID
+		}
+	}
+	return nil
+}
+
+func scanEntry(stmt *sqlite3.Stmt) (Entry, error) {
+	entry := Entry{
+		ID:          stmt.ColumnInt64(0),
+		StoredAt:    fromMicros(stmt.ColumnInt64(1)),
+		Attempts:    stmt.ColumnInt(2),
+		LastError:   stmt.ColumnText(3),
+		NextAttempt: fromMicros(stmt.ColumnInt64(4)),
+		Parked:      stmt.ColumnBool(5),
+		Size:        stmt.ColumnInt64(7),
+	}
+	metadata, err := parseMetadata(stmt.ColumnRawText(6))
+	if err != nil {
+		return Entry{}, fmt.Errorf("listing record %d: %w", entry.ID, err)
+	}
+	entry.ReceivedAt, _ = delivery.ParseTime(metadata[delivery.KeyReceivedAt]) // zero when the text is none
+	entry.Vendor = metadata[delivery.KeyVendor]
+	entry.Event = metadata[delivery.KeyEvent]
+	entry.Account = metadata[delivery.KeyAccount]
+	entry.DeliveryID = metadata[delivery.KeyID]
+	return entry, nil
 }
 
 // Get returns a record whole, or an error that wraps ErrNotFound.
-func (i *Inspector) Get(id int64) (*Record, error) { return nil, errors.ErrUnsupported }
+func (i *Inspector) Get(id int64) (*Record, error) {
+	stmt, _, err := i.conn.Prepare(`SELECT ` + columns + `WHERE d.id = ?`)
+	if err != nil {
+		return nil, fmt.Errorf("reading the spool: %w", err)
+	}
+	defer stmt.Close()
+	if err := stmt.BindInt64(1, id); err != nil {
+		return nil, fmt.Errorf("reading the spool: %w", err)
+	}
+	if !stmt.Step() {
+		if err := stmt.Err(); err != nil {
+			return nil, fmt.Errorf("reading the spool: %w", err)
+		}
+		return nil, fmt.Errorf("reading record %d: %w", id, ErrNotFound)
+	}
+	return scan(stmt)
+}
 
 // Unpark makes parked records, all of them when no id is given, due at once, and
 // returns how many there were.
-func (i *Inspector) Unpark(ids ...int64) (int64, error) { return 0, errors.ErrUnsupported }
+func (i *Inspector) Unpark(ids ...int64) (int64, error) {
+	const sql = `UPDATE attempt SET parked = 0, next_attempt = unixepoch('subsec') * 1000000 WHERE parked`
+	n, err := i.change(sql, ids)
+	if err != nil {
+		return 0, fmt.Errorf("unparking records: %w", err)
+	}
+	return n, nil
+}
 
 // Drop deletes records for good, and returns how many there were.
-func (i *Inspector) Drop(ids ...int64) (int64, error) { return 0, errors.ErrUnsupported }
+func (i *Inspector) Drop(ids ...int64) (int64, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	n, err := i.change(`DELETE FROM delivery WHERE true`, ids)
+	if err != nil {
+		return 0, fmt.Errorf("dropping records: %w", err)
+	}
+	return n, nil
+}
+
+// change does a statement for the records of the ids, in transactions of a page each;
+// for all records when there are no ids. It returns how many records there were.
+func (i *Inspector) change(sql string, ids []int64) (n int64, err error) {
+	if len(ids) == 0 {
+		err := i.conn.Exec(sql)
+		return i.conn.Changes(), err
+	}
+	stmt, _, err := i.conn.Prepare(sql + ` AND id = ?`)
+	if err != nil {
+		return 0, err
+	}
+	defer stmt.Close()
+	for len(ids) > 0 {
+		some := ids[:min(page, len(ids))]
+		ids = ids[len(some):]
+		changed, err := i.changeSome(stmt, some)
+		if err != nil {
+			return n, err
+		}
+		n += changed
+	}
+	return n, nil
+}
+
+func (i *Inspector) changeSome(stmt *sqlite3.Stmt, ids []int64) (n int64, err error) {
+	tx, err := i.conn.BeginImmediate()
+	if err != nil {
+		return 0, err
+	}
+	defer tx.End(&err)
+	for _, id := range ids {
+		if err := stmt.BindInt64(1, id); err != nil {
+			return 0, err
+		}
+		if err := stmt.Exec(); err != nil {
+			return 0, err
+		}
+		n += i.conn.Changes()
+	}
+	return n, nil
+}
 
 // Close closes the inspector; the store is left as it is.
-func (i *Inspector) Close() error { return nil }
+func (i *Inspector) Close() error { return closeConn(i.conn) }

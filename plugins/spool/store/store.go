@@ -7,6 +7,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,11 +85,129 @@ type Stats struct {
 }
 
 // Store keeps records. Its methods may be called by several goroutines at once.
-type Store struct{}
+type Store struct {
+	options Options
+	dir     string
+	lock    *os.File
+	line    line          // what waits for the next commit
+	wake    chan struct{} // something waits that must not wait
+	soon    chan struct{} // something waits that may wait for a while
+	stop    chan struct{} // closed by Close
+	ended   chan struct{} // closed when the committing goroutine is over
+
+	// writing guards the connection that commits, and what belongs to it. The
+	// committing goroutine holds it, and briefly Changed.
+	writing sync.Mutex
+	writer  *writer
+	lastID  int64 // the greatest id that was ever given, also to records whose commit failed
+
+	// reading guards the connection that reads.
+	reading sync.Mutex
+	reader  *reader
+
+	newest  atomic.Int64
+	changed atomic.Bool // the database was opened anew
+	damaged atomic.Bool // reading met damage; the committing goroutine salvages
+	failure atomic.Pointer[error]
+	disk    atomic.Pointer[disk]
+	commits atomic.Int64
+}
+
+// minSize is the least that Options.MaxSize may be.
+const minSize = 16 << 20
 
 // Open opens the store in a directory, makes it when there is none, and holds it: no
 // other store may be open there, of this process or another.
-func Open(options Options) (*Store, error) { return nil, errors.ErrUnsupported }
+func Open(options Options) (*Store, error) {
+	if options.MaxSize < minSize {
+		return nil, fmt.Errorf("opening the spool: expected a maximal size of at least %d bytes, got %d", int64(minSize), options.MaxSize)
+	}
+	if options.Errorf == nil {
+		options.Errorf = func(string, ...any) {}
+	}
+	if options.Synced == nil {
+		options.Synced = func(time.Duration) {}
+	}
+	dir, err := prepareDirectory(&options)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		options: options,
+		dir:     dir,
+		lock:    lock,
+		wake:    make(chan struct{}, 1),
+		soon:    make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		ended:   make(chan struct{}),
+	}
+	s.line.room.L = &s.line.mu
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the spool in %s: %w", dir, err), lock.Close())
+	}
+	s.changed.Store(false)
+	go s.run()
+	return s, nil
+}
+
+// open opens both connections. What an earlier process or connection has left is
+// written and synced again before anything rests on it.
+func (s *Store) open() error {
+	path := filepath.Join(s.dir, databaseFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := create(s.dir, s.options.vfs, nil); err != nil {
+			return fmt.Errorf("making %s: %w", databaseFile, err)
+		}
+		if err := os.Rename(filepath.Join(s.dir, freshFile), path); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := touch(fileNames(path)...); err != nil {
+		return err
+	}
+	if err := syncDir(s.dir); err != nil {
+		return err
+	}
+	w, err := openWriter(path, s.options.vfs, s.options.MaxSize)
+	if err != nil {
+		return err
+	}
+	r, err := openReader(path, s.options.vfs)
+	if err != nil {
+		return errors.Join(err, w.close())
+	}
+	aside, err := asideSize(s.dir)
+	if err != nil {
+		return errors.Join(err, w.close(), r.close())
+	}
+	w.aside = aside
+	s.writer = w
+	s.reading.Lock()
+	s.reader = r
+	s.reading.Unlock()
+	s.lastID = max(s.lastID, w.newest)
+	s.newest.Store(w.newest)
+	s.disk.Store(w.disk())
+	s.changed.Store(true)
+	return nil
+}
+
+// closeConnections closes both connections, so that open can open them anew.
+func (s *Store) closeConnections() error {
+	s.reading.Lock()
+	r := s.reader
+	s.reader = nil
+	s.reading.Unlock()
+	w := s.writer
+	s.writer = nil
+	return errors.Join(r.close(), w.close())
+}
 
 // Append puts records in line for the next commit, all of them in one transaction.
 // done is called once: with nil when they are on disk and synced, and their ID and
@@ -92,48 +215,109 @@ func Open(options Options) (*Store, error) { return nil, errors.ErrUnsupported }
 // them. The committing goroutine calls done, so done must not block; nor may done
 // call Append or Close. Append waits while more than 64 MiB are in line. The records
 // must not be changed before done is called.
-func (s *Store) Append(records []*Record, done func(error)) { done(errors.ErrUnsupported) }
+func (s *Store) Append(records []*Record, done func(error)) {
+	a := newArrival(records, done)
+	if err := s.line.add(a); err != nil {
+		done(err)
+		return
+	}
+	signal(s.wake)
+}
 
 // Delete forgets records that the output has. It never blocks; the deletion is
 // committed within 50 ms, with what else waits. Only a crash before that brings the
 // records back. Ids that are not there are left out.
-func (s *Store) Delete(ids []int64) {}
+func (s *Store) Delete(ids []int64) {
+	s.line.remove(ids)
+	signal(s.soon)
+}
 
 // Mark notes that the output refused records. It never blocks, and is committed as
 // Delete is. On a full disk, marks may be lost.
-func (s *Store) Mark(ids []int64, mark Mark) {}
-
-// Read returns records that are not parked, in the order of their ids, beginning
-// behind the id after: the first whatever its size, then more while there are at most
-// count and the sum of their Size is at most bytes.
-func (s *Store) Read(after int64, count int, bytes int64) ([]*Record, error) {
-	return nil, errors.ErrUnsupported
+func (s *Store) Mark(ids []int64, mark Mark) {
+	mark.LastError = shorten(mark.LastError, lastErrorBytes)
+	s.line.mark(ids, mark)
+	signal(s.soon)
 }
 
-// Get returns those of the records that are still there, in the order of their ids.
-func (s *Store) Get(ids []int64) ([]*Record, error) { return nil, errors.ErrUnsupported }
-
-// Parked returns the ids of up to count parked records whose next attempt is not
-// after before, the oldest attempt first.
-func (s *Store) Parked(before time.Time, count int) ([]int64, error) {
-	return nil, errors.ErrUnsupported
+// signal wakes who waits on a channel of capacity 1.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Newest returns the id of the newest record that was ever committed, 0 before the
 // first. It is cheap.
-func (s *Store) Newest() int64 { return 0 }
+func (s *Store) Newest() int64 { return s.newest.Load() }
 
 // Changed reports whether another process, such as an operator's tool, has written
 // since the last call.
-func (s *Store) Changed() (bool, error) { return false, errors.ErrUnsupported }
+func (s *Store) Changed() (bool, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.writer == nil {
+		return false, s.unavailable()
+	}
+	changed, err := s.writer.changed()
+	if err != nil {
+		return false, fmt.Errorf("looking for changes of the spool: %w", err)
+	}
+	s.disk.Store(s.writer.disk())
+	return s.changed.Swap(false) || changed, nil
+}
+
+// unavailable returns why there is no connection.
+func (s *Store) unavailable() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return ErrClosed
+}
 
 // Room returns nil when the store can take a record, else what keeps it from that:
 // an error that wraps ErrFull, or the failure. It is cheap.
-func (s *Store) Room() error { return errors.ErrUnsupported }
+func (s *Store) Room() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	select {
+	case <-s.stop:
+		return ErrClosed
+	default:
+	}
+	return s.roomFor(*s.disk.Load(), roomPages)
+}
 
 // Stats returns figures of the store. It does not wait for a running commit.
-func (s *Store) Stats() Stats { return Stats{} }
+func (s *Store) Stats() Stats {
+	d := s.disk.Load()
+	return Stats{Bytes: d.inUse(), Records: d.records, Parked: d.parked, Commits: s.commits.Load()}
+}
 
 // Close commits what is in line, as long as the context allows, and closes the
 // store. What comes after gets ErrClosed.
-func (s *Store) Close(ctx context.Context) error { return errors.ErrUnsupported }
+func (s *Store) Close(ctx context.Context) error {
+	if !s.line.close() {
+		return ErrClosed
+	}
+	close(s.stop)
+	select {
+	case <-s.ended:
+	case <-ctx.Done():
+		s.line.giveUp(ctx.Err())
+		<-s.ended // a running commit ends with its sync
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var err error
+	if s.writer != nil {
+		err = s.writer.checkpoint(true)
+	}
+	err = errors.Join(err, s.closeConnections(), s.lock.Close())
+	if err != nil {
+		return fmt.Errorf("closing the spool: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// Files of a spool's directory, beside what was set aside. SQLite has -wal and -shm
+// beside a database.
+const (
+	databaseFile = "spool.db"
+	freshFile    = "fresh.db" // a database that is being made, renamed when it is whole
+	lockFile     = "spool.lock"
+	asidePrefix  = "damaged-"
+)
+
+const (
+	pageSize  = 4096
+	frameSize = pageSize + 24 // a page in the WAL
+	busyTime  = 5 * time.Second
+)
+
+// fileNames are those that SQLite opens for a database in WAL mode.
+func fileNames(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
+
+// touch makes the files that are missing, for their owner alone. SQLite would give
+// them to everyone whom the umask allows.
+func touch(paths ...string) error {
+	for _, path := range paths {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connect opens a connection. It checkpoints nothing by itself, neither after a commit
+// nor at its close: what a failed sync has left must first be written again.
+func connect(path, vfsName string) (*sqlite3.Conn, error) {
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	if vfsName != "" {
+		uri.RawQuery = "vfs=" + url.QueryEscape(vfsName)
+	}
+	c, err := sqlite3.OpenFlags(uri.String(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+	err = errors.Join(err,
+		c.BusyTimeout(busyTime),
+		c.WALAutoCheckpoint(0),
+		c.Exec(`PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY`),
+	)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// integer returns the one number that a statement gives.
+func integer(c *sqlite3.Conn, sql string) (int64, error) {
+	stmt, _, err := c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	stmt.Step()
+	n := stmt.ColumnInt64(0)
+	err = stmt.Err()
+	return n, errors.Join(err, stmt.Close())
+}
+
+// checkLayout returns an error when the database is none of ours, or of a newer
+// layout.
+func checkLayout(c *sqlite3.Conn) error {
+	id, err := integer(c, `PRAGMA application_id`)
+	if err != nil {
+		return err
+	}
+	version, err := integer(c, `PRAGMA user_version`)
+	if err != nil {
+		return err
+	}
+	switch {
+	case id != application:
+		return fmt.Errorf("reading %s: expected the database of a spool, got another one", databaseFile)
+	case version > layout:
+		return fmt.Errorf("reading %s: expected layout %d or older, got layout %d: a newer version of this program wrote it", databaseFile, layout, version)
+	}
+	return nil
+}
+
+// create makes a database in dir beside the one in use, lets fill put records into it,
+// and returns when it is on disk, closed. It is made without a journal: until it is
+// renamed, nothing rests on it.
+func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
+	path := filepath.Join(dir, freshFile)
+	names := fileNames(path)
+	for _, name := range append(names, path+"-journal") {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := touch(names...); err != nil {
+		return err
+	}
+	c, err := connect(path, vfsName)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.Exec(`PRAGMA page_size=4096; PRAGMA journal_mode=OFF`); err != nil {
+		return err
+	}
+	if err := c.EnableChecksums("main"); err != nil {
+		return err
+	}
+	if err := c.Exec(`BEGIN;` + schema + `PRAGMA application_id=` + strconv.Itoa(application) + `; PRAGMA user_version=` + strconv.Itoa(layout)); err != nil {
+		return err
+	}
+	if fill != nil {
+		err = fill(c)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.Exec(`COMMIT; PRAGMA journal_mode=WAL`); err != nil {
+		return err
+	}
+	if _, _, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
+		return err
+	}
+	file, err := databaseOf(c)
+	if err != nil {
+		return err
+	}
+	if err := file.Sync(vfs.SYNC_FULL); err != nil {
+		return err
+	}
+	if err := c.Close(); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(names[1]), os.Remove(names[2]))
+}
+
+// databaseOf and walOf return the open files of a connection. Their bytes must be
+// written only where SQLite does not notice.
+func databaseOf(c *sqlite3.Conn) (vfs.File, error) {
+	return openFile(c, sqlite3.FCNTL_FILE_POINTER)
+}
+
+func walOf(c *sqlite3.Conn) (vfs.File, error) {
+	return openFile(c, sqlite3.FCNTL_JOURNAL_POINTER)
+}
+
+func openFile(c *sqlite3.Conn, which sqlite3.FcntlOpcode) (vfs.File, error) {
+	f, err := c.FileControl("main", which)
+	if err != nil {
+		return nil, err
+	}
+	file, ok := f.(vfs.File)
+	if !ok {
+		return nil, fmt.Errorf("finding the files of %s: got %T", databaseFile, f)
+	}
+	return file, nil
+}
+
+// allocate sees to it that a file has size bytes on disk.
+func allocate(file vfs.File, size int64) error {
+	sized, ok := vfsutil.UnwrapFile[vfs.FileSizeHint](file)
+	if !ok {
+		return nil
+	}
+	return sized.SizeHint(size)
+}
+
+// syncDir makes what was made, renamed or removed in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// isFull reports whether an operation failed for lack of space.
+func isFull(err error) bool {
+	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// isDamage reports whether an operation failed since bytes of the database are not
+// those that were written.
+func isDamage(err error) bool {
+	return errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) ||
+		errors.Is(err, sqlite3.IOERR_DATA) || errors.Is(err, sqlite3.IOERR_CORRUPTFS)
+}
+
+// isBusy reports whether another process kept the database for longer than busyTime.
+func isBusy(err error) bool { return errors.Is(err, sqlite3.BUSY) }
