@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 )
 
 // patience is how long deletions and marks wait for something to be committed with.
@@ -19,58 +21,64 @@ const (
 func (s *Store) run() {
 	defer close(s.ended)
 	later := time.NewTimer(patience)
-	later.Stop()
-	scheduled := false
-	pause := firstPause
-	stop := s.stop
-	for closing := false; !closing || s.line.waiting(); {
+	defer later.Stop()
+	for closing := false; ; {
 		if !closing {
 			select {
 			case <-s.wake:
 			case <-s.soon:
-				if !scheduled {
-					scheduled = true
-					later.Reset(patience)
+				select {
+				case <-s.wake:
+				case <-later.C:
+				case <-s.stop:
 				}
-				continue
-			case <-later.C:
-				scheduled = false
-			case <-stop:
+			case <-s.stop:
 				closing = true
 			}
 		}
-		if s.failure.Load() != nil && !s.reopen() {
-			s.refuse(*s.failure.Load())
-			if closing {
-				return
-			}
-			later.Reset(pause)
-			scheduled = true
-			pause = min(2*pause, lastPause)
-			continue
+		later.Reset(patience)
+		if s.failure.Load() != nil && !s.recover() {
+			return
 		}
-		pause = firstPause
 		work, err := s.line.take()
 		if err != nil {
-			finish(work.arrivals, fmt.Errorf("closing the spool: %w", err))
-			continue
+			finish(s.line.takeArrivals(), fmt.Errorf("closing the spool: %w", err))
+			return
 		}
-		s.commit(work)
-		if s.line.waiting() {
+		progress := s.commit(work)
+		switch {
+		case s.line.waiting() && progress:
 			signal(s.wake)
-		}
-		if s.failure.Load() != nil {
-			signal(s.wake)
+		case closing:
+			finish(s.line.takeArrivals(), ErrClosed)
+			return
+		case s.line.waiting():
+			signal(s.soon)
 		}
 	}
 }
 
-// refuse lets the senders know that nothing is taken; deletions and marks stay in
-// line.
-func (s *Store) refuse(err error) {
-	work, _ := s.line.take()
-	s.line.putBack(work.deleted, work.marked)
-	finish(work.arrivals, err)
+// recover opens the database anew after a failure, again and again, and meanwhile
+// refuses what arrives. It reports whether the database is open: it gives up when the
+// store is closed.
+func (s *Store) recover() bool {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if s.reopen() {
+			return true
+		}
+		pausing := time.NewTimer(pause)
+		for paused := false; !paused; {
+			finish(s.line.takeArrivals(), *s.failure.Load())
+			select {
+			case <-pausing.C:
+				paused = true
+			case <-s.wake:
+			case <-s.stop:
+				finish(s.line.takeArrivals(), *s.failure.Load())
+				return false
+			}
+		}
+	}
 }
 
 // finish tells the senders of arrivals what has become of them.
@@ -80,21 +88,26 @@ func finish(arrivals []*arrival, err error) {
 	}
 }
 
-// commit commits work in one transaction, and sees to what goes wrong.
-func (s *Store) commit(work work) {
+// commit commits work in one transaction, and sees to what goes wrong. It reports
+// whether it makes sense to go on at once.
+func (s *Store) commit(work work) (progress bool) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.damaged.Load() {
+	if damage := s.damage.Load(); damage != nil {
 		s.line.putBack(work.deleted, work.marked)
-		err := errors.New("committing to the spool: reading has met damage")
-		finish(work.arrivals, err)
+		err := fmt.Errorf("committing to the spool: reading met damage: %w", *damage)
 		s.fail(err)
-		return
+		finish(work.arrivals, err)
+		return true
 	}
 	if work.empty() {
-		return
+		return true
 	}
 	work.arrivals = s.admit(work.arrivals)
+	if s.failure.Load() != nil {
+		s.line.putBack(work.deleted, work.marked)
+		return true
+	}
 	first := s.lastID + 1
 	for _, a := range work.arrivals {
 		s.lastID += int64(len(a.records))
@@ -104,21 +117,23 @@ func (s *Store) commit(work work) {
 	if err == nil {
 		s.options.Synced(time.Since(start))
 		s.committed(work.arrivals, first)
-		s.afterCommit()
-		return
+		s.tidy()
+		return true
 	}
 	err = fmt.Errorf("committing to the spool: %w", err)
 	switch {
 	case isFull(err):
 		finish(work.arrivals, fmt.Errorf("%w: %w", ErrFull, err))
-		s.commitDeletions(work.deleted)
+		return s.commitDeletions(work.deleted)
 	case isBusy(err):
 		s.line.putBack(work.deleted, work.marked)
 		finish(work.arrivals, err)
+		return false
 	default:
 		s.line.putBack(work.deleted, work.marked)
 		s.fail(err)
 		finish(work.arrivals, err)
+		return true
 	}
 }
 
@@ -139,26 +154,28 @@ func (s *Store) committed(arrivals []*arrival, first int64) {
 
 // admit returns the arrivals for which there is room, and refuses the others.
 func (s *Store) admit(arrivals []*arrival) []*arrival {
-	if len(arrivals) == 0 {
-		return nil
-	}
+	var admitted []*arrival
 	var pages int64
 	for _, a := range arrivals {
 		pages += a.pages
 	}
-	err := s.prepareRoom(pages)
-	if err == nil {
+	if len(arrivals) == 0 || s.prepareRoom(pages) == nil {
 		return arrivals
 	}
-	var admitted []*arrival
 	pages = 0
-	for _, a := range arrivals {
-		if err := s.prepareRoom(pages + a.pages); err != nil {
+	for i, a := range arrivals {
+		switch err := s.prepareRoom(pages + a.pages); {
+		case err == nil:
+			pages += a.pages
+			admitted = append(admitted, a)
+		case errors.Is(err, ErrFull), isBusy(err):
 			a.done(err)
-			continue
+		default:
+			s.fail(err)
+			finish(admitted, err)
+			finish(arrivals[i:], err)
+			return nil
 		}
-		pages += a.pages
-		admitted = append(admitted, a)
 	}
 	return admitted
 }
@@ -168,27 +185,34 @@ func (s *Store) admit(arrivals []*arrival) []*arrival {
 // full disk.
 func (s *Store) prepareRoom(pages int64) error {
 	d := s.writer.disk()
-	if err := s.roomFor(*d, pages); err != nil {
+	err := s.roomFor(*d, pages)
+	if err != nil && d.frames > 0 {
+		if err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
+			return fmt.Errorf("making room in the spool: %w", err)
+		}
+		d = s.writer.disk()
+		err = s.roomFor(*d, pages)
+	}
+	if err != nil {
 		return err
 	}
 	after, _ := d.grown(pages)
 	if need := after.pageCount * pageSize; need > s.writer.allocated {
 		size := (need + growth - 1) / growth * growth
-		if err := allocate(s.writer.file, size); err != nil {
-			return fmt.Errorf("%w: allocating %d bytes: %w", ErrFull, size, err)
+		if err := s.writer.allocate(size); err != nil {
+			return err
 		}
-		s.writer.allocated = size
 	}
 	return nil
 }
 
 // commitDeletions commits deletions on a full disk: the WAL begins anew, in the room
-// that it has.
-func (s *Store) commitDeletions(ids []int64) {
+// that it has. It reports whether all are committed.
+func (s *Store) commitDeletions(ids []int64) bool {
 	for n := len(ids); len(ids) > 0; {
-		err := s.writer.checkpoint(true)
+		err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
 		if err == nil {
-			err = s.writer.transact(work{deleted: ids[:n]}, s.lastID+1)
+			err = s.writer.transact(work{deleted: ids[:n]}, 0)
 		}
 		switch {
 		case err == nil:
@@ -199,22 +223,30 @@ func (s *Store) commitDeletions(ids []int64) {
 			n /= 2
 		case isFull(err), isBusy(err):
 			s.line.putBack(ids, nil)
-			return
+			return false
 		default:
 			s.line.putBack(ids, nil)
 			s.fail(err)
-			return
+			return false
 		}
 	}
+	return true
 }
 
-// afterCommit keeps the WAL short.
-func (s *Store) afterCommit() {
+// tidy keeps the WAL short, and an empty database small.
+func (s *Store) tidy() {
 	w := s.writer
-	if w.frames < w.checkpointAt {
+	var err error
+	switch {
+	case w.records == 0 && w.pageCount*pageSize > shrinkAbove:
+		err = w.shrink()
+	case w.frames < w.checkpointAt:
 		return
+	case w.walSize > max(walReserve, 4*w.checkpointAt*frameSize):
+		err = w.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
+	default:
+		err = w.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
 	}
-	err := w.checkpoint(w.frames >= 4*w.checkpointAt)
 	if err != nil && !isBusy(err) && !isFull(err) {
 		s.fail(err)
 	}
@@ -223,8 +255,12 @@ func (s *Store) afterCommit() {
 
 // fail notes that nothing may be taken before the database was opened anew.
 func (s *Store) fail(err error) {
+	if isDamage(err) {
+		s.damage.CompareAndSwap(nil, &err)
+	}
 	s.options.Errorf("the spool in %s takes nothing until it is opened again: %v", s.dir, err)
 	s.failure.Store(&err)
+	signal(s.wake)
 }
 
 // reopen opens the database anew after a failure, and reports whether it is open.

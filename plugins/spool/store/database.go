@@ -20,15 +20,17 @@ import (
 // beside a database.
 const (
 	databaseFile = "spool.db"
-	freshFile    = "fresh.db" // a database that is being made, renamed when it is whole
+	freshFile    = "fresh.db" // a database that is being made
+	nextFile     = "next.db"  // a database that is whole and on disk, and is yet to become spool.db
 	lockFile     = "spool.lock"
 	asidePrefix  = "damaged-"
 )
 
 const (
-	pageSize  = 4096
-	frameSize = pageSize + 24 // a page in the WAL
-	busyTime  = 5 * time.Second
+	pageSize     = 4096
+	checksumSize = 8             // at the end of each page
+	frameSize    = pageSize + 24 // a page in the WAL
+	busyTime     = 5 * time.Second
 )
 
 // fileNames are those that SQLite opens for a database in WAL mode.
@@ -81,8 +83,8 @@ func integer(c *sqlite3.Conn, sql string) (int64, error) {
 	return n, errors.Join(err, stmt.Close())
 }
 
-// checkLayout returns an error when the database is none of ours, or of a newer
-// layout.
+// checkLayout returns an error when the database is none of ours, of a newer layout, or
+// has lost what its first page says of checksums and the WAL.
 func checkLayout(c *sqlite3.Conn) error {
 	id, err := integer(c, `PRAGMA application_id`)
 	if err != nil {
@@ -98,12 +100,27 @@ func checkLayout(c *sqlite3.Conn) error {
 	case version > layout:
 		return fmt.Errorf("reading %s: expected layout %d or older, got layout %d: a newer version of this program wrote it", databaseFile, layout, version)
 	}
+	reserved, err := c.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES)
+	if err != nil {
+		return err
+	}
+	pageBytes, err := integer(c, `PRAGMA page_size`)
+	if err != nil {
+		return err
+	}
+	wal, err := integer(c, `SELECT journal_mode = 'wal' FROM pragma_journal_mode`)
+	if err != nil {
+		return err
+	}
+	if reserved != checksumSize || pageBytes != pageSize || wal != 1 {
+		return fmt.Errorf("reading the first page of %s: %w", databaseFile, sqlite3.CORRUPT)
+	}
 	return nil
 }
 
-// create makes a database in dir beside the one in use, lets fill put records into it,
-// and returns when it is on disk, closed. It is made without a journal: until it is
-// renamed, nothing rests on it.
+// create makes a database beside the one in use, lets fill put records into it, and
+// returns when it is on disk as nextFile. It is made without a journal: until it has
+// that name, nothing rests on it.
 func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	path := filepath.Join(dir, freshFile)
 	names := fileNames(path)
@@ -151,7 +168,13 @@ func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	if err := c.Close(); err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(names[1]), os.Remove(names[2]))
+	if err := errors.Join(os.Remove(names[1]), os.Remove(names[2])); err != nil {
+		return err
+	}
+	if err := os.Rename(path, filepath.Join(dir, nextFile)); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 // databaseOf and walOf return the open files of a connection. Their bytes must be

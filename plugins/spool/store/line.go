@@ -89,10 +89,14 @@ const (
 	workDeletes = 10_000
 )
 
-// take takes what the next transaction does: at least one arrival, if there is one.
+// take takes what the next transaction does: at least one arrival, if there is one. It
+// returns an error when no more is to be committed.
 func (l *line) take() (work, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.givenUp != nil {
+		return work{}, l.givenUp
+	}
 	var w work
 	var size int64
 	n := 0
@@ -119,7 +123,17 @@ func (l *line) take() (work, error) {
 		l.marked = nil
 	}
 	l.room.Broadcast()
-	return w, l.givenUp
+	return w, nil
+}
+
+// takeArrivals takes all arrivals, to be refused.
+func (l *line) takeArrivals() []*arrival {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	arrivals := l.arrivals
+	l.arrivals, l.size = nil, 0
+	l.room.Broadcast()
+	return arrivals
 }
 
 // putBack puts deletions and marks that were not committed in line again, before what

@@ -38,7 +38,9 @@ type Inspector struct {
 }
 
 // Inspect opens the store in a directory for an operator.
-func Inspect(dir string) (*Inspector, error) {
+func Inspect(dir string) (*Inspector, error) { return inspect(dir, "") }
+
+func inspect(dir, vfsName string) (*Inspector, error) {
 	dir, err := filepath.Abs(dir)
 	if err == nil {
 		dir, err = filepath.EvalSymlinks(dir)
@@ -50,7 +52,7 @@ func Inspect(dir string) (*Inspector, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("opening the spool in %s: expected a file %s: %w", dir, databaseFile, err)
 	}
-	c, err := connect(path, "")
+	c, err := connect(path, vfsName)
 	if err != nil {
 		return nil, fmt.Errorf("opening the spool in %s: %w", dir, err)
 	}

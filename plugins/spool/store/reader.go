@@ -166,9 +166,6 @@ func (s *Store) read(f func(*reader) error) error {
 	if err == nil {
 		return nil
 	}
-	if isDamage(err) {
-		s.damaged.Store(true)
-		signal(s.wake)
-	}
+	s.noteDamage(err)
 	return fmt.Errorf("reading the spool: %w", err)
 }

@@ -32,6 +32,8 @@ const (
 	touchedPages = 64
 	// growth is by how much the database is allocated ahead.
 	growth = 1 << 20
+	// shrinkAbove is from which size on an empty database gives its room back.
+	shrinkAbove = 64 << 20
 )
 
 // shmSize returns the bytes of the WAL's index.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 )
 
 // Errors of a store, for errors.Is.
@@ -106,8 +108,8 @@ type Store struct {
 	reader  *reader
 
 	newest  atomic.Int64
-	changed atomic.Bool // the database was opened anew
-	damaged atomic.Bool // reading met damage; the committing goroutine salvages
+	changed atomic.Bool           // the database was opened anew
+	damage  atomic.Pointer[error] // that was met, until it is salvaged
 	failure atomic.Pointer[error]
 	disk    atomic.Pointer[disk]
 	commits atomic.Int64
@@ -158,14 +160,7 @@ func Open(options Options) (*Store, error) {
 // written and synced again before anything rests on it.
 func (s *Store) open() error {
 	path := filepath.Join(s.dir, databaseFile)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := create(s.dir, s.options.vfs, nil); err != nil {
-			return fmt.Errorf("making %s: %w", databaseFile, err)
-		}
-		if err := os.Rename(filepath.Join(s.dir, freshFile), path); err != nil {
-			return err
-		}
-	} else if err != nil {
+	if err := s.putNext(path); err != nil {
 		return err
 	}
 	if err := touch(fileNames(path)...); err != nil {
@@ -174,6 +169,49 @@ func (s *Store) open() error {
 	if err := syncDir(s.dir); err != nil {
 		return err
 	}
+	if s.damage.Load() == nil {
+		err := s.connect(path)
+		if !isDamage(err) {
+			return err
+		}
+		s.damage.Store(&err)
+	}
+	if err := s.salvage(path, *s.damage.Load()); err != nil {
+		return fmt.Errorf("salvaging %s: %w", databaseFile, err)
+	}
+	s.damage.Store(nil)
+	return s.connect(path)
+}
+
+// putNext puts a database that was made whole in its place, and an empty one where
+// there is none. A WAL that lies there belongs to a database that is gone: it must go
+// before the new database comes.
+func (s *Store) putNext(path string) error {
+	next := filepath.Join(s.dir, nextFile)
+	_, err := os.Stat(next)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		err = create(s.dir, s.options.vfs, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("making %s: %w", databaseFile, err)
+	}
+	if err := os.Remove(path + "-wal"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := syncDir(s.dir); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// connect opens both connections.
+func (s *Store) connect(path string) error {
 	w, err := openWriter(path, s.options.vfs, s.options.MaxSize)
 	if err != nil {
 		return err
@@ -182,11 +220,10 @@ func (s *Store) open() error {
 	if err != nil {
 		return errors.Join(err, w.close())
 	}
-	aside, err := asideSize(s.dir)
+	w.aside, err = asideSize(s.dir)
 	if err != nil {
 		return errors.Join(err, w.close(), r.close())
 	}
-	w.aside = aside
 	s.writer = w
 	s.reading.Lock()
 	s.reader = r
@@ -196,6 +233,13 @@ func (s *Store) open() error {
 	s.disk.Store(w.disk())
 	s.changed.Store(true)
 	return nil
+}
+
+// noteDamage lets the committing goroutine salvage, if an error is one of damage.
+func (s *Store) noteDamage(err error) {
+	if isDamage(err) && s.damage.CompareAndSwap(nil, &err) {
+		signal(s.wake)
+	}
 }
 
 // closeConnections closes both connections, so that open can open them anew.
@@ -262,6 +306,7 @@ func (s *Store) Changed() (bool, error) {
 	}
 	changed, err := s.writer.changed()
 	if err != nil {
+		s.noteDamage(err)
 		return false, fmt.Errorf("looking for changes of the spool: %w", err)
 	}
 	s.disk.Store(s.writer.disk())
@@ -287,7 +332,9 @@ func (s *Store) Room() error {
 		return ErrClosed
 	default:
 	}
-	return s.roomFor(*s.disk.Load(), roomPages)
+	d := *s.disk.Load()
+	d.frames = 0 // a checkpoint comes before a refusal
+	return s.roomFor(d, roomPages)
 }
 
 // Stats returns figures of the store. It does not wait for a running commit.
@@ -313,7 +360,10 @@ func (s *Store) Close(ctx context.Context) error {
 	defer s.writing.Unlock()
 	var err error
 	if s.writer != nil {
-		err = s.writer.checkpoint(true)
+		err = s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
+		if isBusy(err) || isFull(err) {
+			err = nil // the next start does it
+		}
 	}
 	err = errors.Join(err, s.closeConnections(), s.lock.Close())
 	if err != nil {

@@ -39,7 +39,8 @@ const walReserve = 4 << 20
 // Linux marks the pages of a failed sync clean: what the WAL holds can be read, is lost
 // at a power cut, and the next sync says that all is well. A checkpoint that rests on
 // such a WAL would leave half of a transaction. So the WAL is written again, then
-// synced, then checkpointed, before anything else is done.
+// synced, then checkpointed, before anything else is done. It is checkpointed with
+// RESTART rather than TRUNCATE, which would do the same and give up the WAL's room.
 func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	c, err := connect(path, vfsName)
 	if err != nil {
@@ -92,10 +93,13 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	if w.wal, err = walOf(c); err != nil {
 		return nil, err
 	}
-	if err := w.rewriteWAL(); err != nil {
-		return nil, fmt.Errorf("writing the WAL again: %w", err)
+	if err := errors.Join(w.rewriteWAL(), w.rewriteSize()); err != nil {
+		return nil, fmt.Errorf("writing again what may not be synced: %w", err)
 	}
-	if err := w.checkpoint(true); err != nil {
+	if err := w.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
+		return nil, err
+	}
+	if err := w.reserveWAL(); err != nil {
 		return nil, err
 	}
 	if w.dataVersion, err = number(w.version); err != nil {
@@ -183,24 +187,84 @@ func (w *writer) changed() (bool, error) {
 	return true, w.refresh()
 }
 
-// checkpoint copies the WAL into the database and syncs it. With restart, it waits for
-// readers, and the next commit begins the WAL anew.
-func (w *writer) checkpoint(restart bool) error {
-	mode := sqlite3.CHECKPOINT_PASSIVE
-	if restart {
-		mode = sqlite3.CHECKPOINT_RESTART
+// reserveWAL keeps room for the WAL on disk. A disk that is full already has none to
+// keep.
+func (w *writer) reserveWAL() error {
+	if w.walSize >= walReserve {
+		return nil
 	}
+	if err := allocate(w.wal, walReserve); err != nil && !isFull(err) {
+		return fmt.Errorf("keeping room for the WAL: %w", err)
+	}
+	size, err := w.wal.Size()
+	w.walSize = size
+	return err
+}
+
+// allocate sees to it that the database has size bytes on disk. SQLite may take the
+// size of the file for that of the database, and a database that is shorter than its
+// WAL says for a damaged one, so the size is synced.
+func (w *writer) allocate(size int64) error {
+	err := allocate(w.file, size)
+	if isFull(err) {
+		return fmt.Errorf("%w: allocating %d bytes: %w", ErrFull, size, err)
+	}
+	if err == nil {
+		err = w.file.Sync(vfs.SYNC_FULL)
+	}
+	if err != nil {
+		return fmt.Errorf("allocating %d bytes: %w", size, err)
+	}
+	w.allocated = size
+	return nil
+}
+
+// rewriteSize writes and syncs the last page of the database, so that the size that the
+// file seems to have is the one on disk.
+func (w *writer) rewriteSize() error {
+	size, err := w.file.Size()
+	if err != nil {
+		return err
+	}
+	last := make([]byte, pageSize)
+	if _, err := w.file.ReadAt(last, size-pageSize); err != nil {
+		return err
+	}
+	if _, err := w.file.WriteAt(last, size-pageSize); err != nil {
+		return err
+	}
+	return w.file.Sync(vfs.SYNC_FULL)
+}
+
+// checkpoint copies the WAL into the database and syncs it. The mode RESTART waits for
+// readers, and the next commit begins the WAL anew; TRUNCATE gives up its room, too.
+func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
 	frames, copied, err := w.conn.WALCheckpoint("main", mode)
 	if err != nil {
 		return fmt.Errorf("checkpointing: %w", err)
 	}
 	if frames == copied {
 		w.allocated = 0 // a whole checkpoint cuts off what was allocated ahead
-		if restart {
-			w.frames = 0
-		}
+	}
+	if mode != sqlite3.CHECKPOINT_PASSIVE {
+		w.frames = 0
+	}
+	if mode == sqlite3.CHECKPOINT_TRUNCATE {
+		w.walSize = 0
+		return w.reserveWAL()
 	}
 	return nil
+}
+
+// shrink gives the room of an empty database back.
+func (w *writer) shrink() error {
+	if err := w.conn.Exec(`VACUUM`); err != nil {
+		return fmt.Errorf("shrinking: %w", err)
+	}
+	if err := w.countPages(); err != nil {
+		return err
+	}
+	return w.checkpoint(sqlite3.CHECKPOINT_RESTART)
 }
 
 // transact does work in one transaction, and returns its sync's error as any other.
@@ -212,6 +276,7 @@ func (w *writer) transact(work work, first int64) (err error) {
 	defer func() {
 		if err != nil {
 			_ = w.rollback.Exec() // SQLite may have rolled back by itself
+			_ = w.countPages()
 		}
 	}()
 	var records, parked int64
@@ -262,7 +327,10 @@ func (w *writer) transact(work work, first int64) (err error) {
 		return err
 	}
 	if !w.state.Step() {
-		return errors.Join(w.state.Reset(), fmt.Errorf("updating the spool's state: %w", sqlite3.CORRUPT))
+		if err := w.state.Reset(); err != nil {
+			return err
+		}
+		return fmt.Errorf("updating the spool's state: %w", sqlite3.CORRUPT)
 	}
 	newest = w.state.ColumnInt64(0)
 	all, allParked := w.state.ColumnInt64(1), w.state.ColumnInt64(2)
