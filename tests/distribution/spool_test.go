@@ -142,7 +142,7 @@ func park(t *testing.T, s *server, k *sink, address, dir, id string) waiting {
 	others := 0
 	s.eventually(t, "a delivery is parked", func() bool {
 		others++
-		post(t, address, fmt.Sprintf("other-%s-%d", id, others))
+		post(t, address, fmt.Sprintf("other-%d", others))
 		parked = listSpool(t, dir, "--parked")
 		return len(parked) > 0
 	})
