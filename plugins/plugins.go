@@ -4,6 +4,7 @@ package plugins
 import (
 	"github.com/hookswitch/hookswitch/plugins/deadletter"
 	"github.com/hookswitch/hookswitch/plugins/decode"
+	"github.com/hookswitch/hookswitch/plugins/spool"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
@@ -17,5 +18,6 @@ import (
 func init() {
 	deadletter.Register()
 	decode.Register()
-	webhook.Register()
+	spool.Register()
+	webhook.Register(spool.Room)
 }

@@ -10,10 +10,11 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/hookswitch/hookswitch/plugins/spool"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
 
-// leaving hands the signals that stop the process to the doors, beside the engine,
+// leaving hands the signals that stop the process to doors and spools, beside the engine,
 // which hears them too and does the stopping when its shutdown_delay is over.
 type leaving struct {
 	delay time.Duration
@@ -52,6 +53,7 @@ func (l *leaving) listen(*service.RunningStreamSummary) error {
 					}
 				case <-stop: // again, the engine ends its delay
 					webhook.Leave(l.delay)
+					spool.Leave()
 				}
 			}
 		}()

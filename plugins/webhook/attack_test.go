@@ -37,7 +37,7 @@ func child(yaml string) int {
 	if err != nil {
 		panic(err)
 	}
-	in, err := newInput(conf, service.MockResources())
+	in, err := newInput(conf, service.MockResources(), roomy)
 	if err != nil {
 		panic(err)
 	}

@@ -51,10 +51,11 @@ type door struct {
 	nowhere  route        // of requests that no route takes
 	inFlight atomic.Int64 // requests whose outcome is not known
 	leaving  atomic.Bool  // the process is about to stop
+	beyond   func() error // why what is behind the door takes nothing, or nil
 }
 
-func newDoor(c *config, o *observer) *door {
-	return &door{config: c, custody: newCustody(), memory: newMemory(c.limits.inFlight), observe: o, nowhere: route{path: "none"}}
+func newDoor(c *config, o *observer, beyond func() error) *door {
+	return &door{config: c, custody: newCustody(), memory: newMemory(c.limits.inFlight), observe: o, nowhere: route{path: "none"}, beyond: beyond}
 }
 
 // request is a request that is being answered.
@@ -103,7 +104,7 @@ func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn, path string
 		status, text = http.StatusMethodNotAllowed, "expected GET or HEAD"
 	case path == readyPath:
 		text = "ready"
-		if d.leaving.Load() || !d.memory.hasRoom(d.limits.body) {
+		if d.leaving.Load() || !d.memory.hasRoom(d.limits.body) || d.beyond() != nil {
 			status, text = http.StatusServiceUnavailable, "not ready"
 		}
 	}

@@ -166,7 +166,7 @@ The secret is read from that environment variable when the input starts, or from
 
 The message's bytes are the body, and its metadata is what else is known of the delivery, where there is a value: ` + "`webhook_route`, `webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding`, `webhook_delivery_id`, `webhook_received_at`" + `, and the header fields that the route lists. Nothing of a request can set another metadata.
 
-` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops or has no memory for another body.
+` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops, has no memory for another body, or a spool takes nothing.
 
 Counts: ` + "`webhook_deliveries` by route and outcome (" + outcomeList() + "; of the last two, `unreadable` is a request that net/http refuses and `handshake` a failure of TLS: they are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
 	return b.String()

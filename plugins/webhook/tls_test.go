@@ -129,7 +129,7 @@ func TestRefusedCertificates(t *testing.T) {
 	} {
 		conf, err := spec().ParseYAML(limited(limitsOfRows, yaml+"\n"), nil)
 		require.NoError(t, err)
-		_, err = newInput(conf, service.MockResources())
+		_, err = newInput(conf, service.MockResources(), roomy)
 		require.ErrorContains(t, err, expected)
 	}
 }

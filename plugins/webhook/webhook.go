@@ -17,11 +17,12 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 )
 
-// Register registers the input.
-func Register() {
+// Register registers the input. beyond says why what is behind the doors of this
+// process takes no deliveries, or nil: then no door is ready.
+func Register(beyond func() error) {
 	uuid.EnableRandPool() // of the ids of deliveries, which are no secrets
 	service.MustRegisterBatchInput("webhook", spec(), func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchInput, error) {
-		return newInput(conf, mgr)
+		return newInput(conf, mgr, beyond)
 	})
 }
 
@@ -62,12 +63,12 @@ type input struct {
 	once    struct{ unread, closed, watch sync.Once }
 }
 
-func newInput(conf *service.ParsedConfig, mgr *service.Resources) (*input, error) {
+func newInput(conf *service.ParsedConfig, mgr *service.Resources, beyond func() error) (*input, error) {
 	c, err := newConfig(conf, os.LookupEnv, mgr.Logger())
 	if err != nil {
 		return nil, err
 	}
-	in := &input{log: mgr.Logger(), door: newDoor(c, newObserver(mgr, c.accessLog))}
+	in := &input{log: mgr.Logger(), door: newDoor(c, newObserver(mgr, c.accessLog), beyond)}
 	if c.tls.cert != "" {
 		if in.certificates, err = newCertificates(c.tls, in.log); err != nil {
 			return nil, err
