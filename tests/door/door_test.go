@@ -42,7 +42,7 @@ func start(t *testing.T, r *receiver, s setup) *services.Hookswitch {
 	t.Helper()
 	if s.output == "" {
 		// One try: what the receiver says is what the pipeline says.
-		s.output = fmt.Sprintf("http_client: { url: %q, verb: POST, timeout: 120s, retries: 0, max_in_flight: %d }", r.url(), max(s.inFlight, 1))
+		s.output = fmt.Sprintf("http_client: { url: %q, verb: POST, timeout: 120s, retries: 0, max_in_flight: %d }", r.URL(), max(s.inFlight, 1))
 	}
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `
@@ -59,7 +59,7 @@ output: { %s }
 `, s.stream, s.limits, s.output), 0o600))
 	h := services.Start(t, path, "DOOR_SECRET="+secret)
 	if r != nil {
-		t.Cleanup(r.die) // before the distribution, which would wait for it
+		t.Cleanup(r.Die) // before the distribution, which would wait for it
 	}
 	return h
 }

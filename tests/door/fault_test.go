@@ -19,7 +19,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	const senders = 32
 	for round, answers := range []int64{100, 250, 400} {
-		r := startReceiver(t, slow)
+		r := startReceiver(t, services.Slow)
 		h := start(t, r, setup{inFlight: 16})
 		l := &ledger{entries: map[string]entry{}}
 		client := newClient(t)
@@ -59,7 +59,7 @@ func TestDownAtStart(t *testing.T) {
 		require.Equal(t, answer{status: http.StatusServiceUnavailable, text: textRefused, retryAfter: "5"}, a, i)
 		require.False(t, r.has(name("early", i)))
 	}
-	r.live(t)
+	r.Live(t)
 	for i, a := range postAll(t, h, client, "then", 10, 500)() {
 		require.Equal(t, answer{status: http.StatusOK}, a, i)
 		require.True(t, r.has(name("then", i)))
@@ -93,7 +93,7 @@ func TestUnconnectedAtStart(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	const budget = 1 << 20
-	r := startReceiver(t, hangs)
+	r := startReceiver(t, services.Hangs)
 	h := start(t, r, setup{limits: "body: 64KiB, in_flight: 1MiB, answer: 100s", inFlight: 4})
 	client := newClient(t)
 	busy := answer{status: http.StatusServiceUnavailable, text: textBusy, retryAfter: "5", closed: true}
@@ -128,7 +128,7 @@ func TestMemory(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, get(t, client, h.URL+"/readyz").status)
 	require.Equal(t, http.StatusOK, get(t, client, h.URL+"/healthz").status)
 
-	r.set(takes)
+	r.Set(services.Takes)
 	for id, told := range held {
 		require.Equal(t, answer{status: http.StatusOK}, <-told, id)
 		require.True(t, r.has(id), id)
@@ -148,7 +148,7 @@ func TestMemory(t *testing.T) {
 func TestSenderGone(t *testing.T) {
 	t.Parallel()
 	const senders = 12
-	r := startReceiver(t, hangs)
+	r := startReceiver(t, services.Hangs)
 	h := start(t, r, setup{limits: "answer: 100s", inFlight: 1})
 	var left []io.Closer
 	for i := range senders {
@@ -158,14 +158,14 @@ func TestSenderGone(t *testing.T) {
 		require.NoError(t, err)
 		left = append(left, conn)
 	}
-	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == senders && r.hanging() == 1 }, "the door has them")
+	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == senders && r.Hanging() == 1 }, "the door has them")
 	for _, conn := range left {
 		require.NoError(t, conn.Close())
 	}
 	// One that comes later and stays is answered after those that left.
 	wait := postAll(t, h, newClient(t), "stays", 1, 2000)
 	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == senders+1 }, "the door has it")
-	r.set(takes)
+	r.Set(services.Takes)
 	require.Equal(t, []answer{{status: http.StatusOK}}, wait())
 	settle(t, h)
 	for i := range senders {

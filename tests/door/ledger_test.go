@@ -184,24 +184,24 @@ func TestLedger(t *testing.T) {
 	const senders = 64
 	phases := []struct {
 		what    string
-		mode    mode
+		mode    services.Mode
 		dead    bool
 		answers int // until the next phase
 	}{
-		{"takes", takes, false, 600},
-		{"hangs", hangs, false, 150},
-		{"takes", takes, false, 300},
-		{"refuses", refuses, false, 400},
-		{"hangs", hangs, false, 150},
-		{"is slow", slow, false, 400},
-		{"takes and does not say so", forgets, false, 200},
-		{"is dead", takes, true, 400},
-		{"is slow", slow, false, 300},
-		{"hangs", hangs, false, 150},
-		{"dies of it", hangs, true, 300},
-		{"takes", takes, false, 400},
+		{"takes", services.Takes, false, 600},
+		{"hangs", services.Hangs, false, 150},
+		{"takes", services.Takes, false, 300},
+		{"refuses", services.Refuses, false, 400},
+		{"hangs", services.Hangs, false, 150},
+		{"is slow", services.Slow, false, 400},
+		{"takes and does not say so", services.Forgets, false, 200},
+		{"is dead", services.Takes, true, 400},
+		{"is slow", services.Slow, false, 300},
+		{"hangs", services.Hangs, false, 150},
+		{"dies of it", services.Hangs, true, 300},
+		{"takes", services.Takes, false, 400},
 	}
-	r := startReceiver(t, takes)
+	r := startReceiver(t, services.Takes)
 	h := start(t, r, setup{limits: "body: 64KiB, in_flight: 2MiB, answer: 1s", inFlight: 24})
 	l := &ledger{entries: map[string]entry{}}
 	var done atomic.Bool
@@ -220,14 +220,14 @@ func TestLedger(t *testing.T) {
 	for round := range 2 {
 		for _, p := range phases {
 			if p.dead {
-				r.die()
+				r.Die()
 			}
-			r.set(p.mode)
+			r.Set(p.mode)
 			until := sent.Load() + int64(p.answers)
 			services.Eventually(t, func() bool { return sent.Load() >= until }, "%d are answered while the output %s, round %d", p.answers, p.what, round)
 			if p.dead {
-				r.set(takes)
-				r.live(t)
+				r.Set(services.Takes)
+				r.Live(t)
 			}
 		}
 	}
@@ -291,7 +291,7 @@ func TestLedger(t *testing.T) {
 func TestWithdrawn(t *testing.T) {
 	t.Parallel()
 	const senders = 40
-	r := startReceiver(t, hangs)
+	r := startReceiver(t, services.Hangs)
 	h := start(t, r, setup{limits: "answer: 3s", inFlight: 1})
 	for i, a := range postAll(t, h, newClient(t), "withdrawn", senders, 500)() {
 		require.Equal(t, answer{status: http.StatusServiceUnavailable, text: textLate, retryAfter: "5"}, a, i)
@@ -305,7 +305,7 @@ func TestWithdrawn(t *testing.T) {
 	require.NotZero(t, withdrawn)
 	services.Eventually(t, func() bool { return h.Metric(t, "webhook_reserved_bytes") == float64(500*taken) }, "memory is reserved for what the pipeline has taken, and nothing else")
 
-	r.set(takes)
+	r.Set(services.Takes)
 	settle(t, h)
 	written := 0
 	for i := range senders {

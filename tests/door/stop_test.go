@@ -39,20 +39,20 @@ func TestStop(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			const inFlight, idle = 8, 6
-			r := startReceiver(t, takes)
+			r := startReceiver(t, services.Takes)
 			h := start(t, r, setup{stream: "shutdown_timeout: 100s\nshutdown_delay: 8s", limits: "answer: 90s", inFlight: inFlight})
 			old := kept(t, h, idle)
 			watcher := newClient(t)
 			require.Equal(t, http.StatusOK, get(t, watcher, h.URL+"/readyz").status)
-			r.set(hangs)
+			r.Set(services.Hangs)
 			wait := postAll(t, h, newClient(t), "flight", inFlight, 500)
-			services.Eventually(t, func() bool { return r.hanging() == inFlight }, "the output has what is in flight")
+			services.Eventually(t, func() bool { return r.Hanging() == inFlight }, "the output has what is in flight")
 
 			h.Signal(t, s)
 			services.Eventually(t, func() bool { return get(t, watcher, h.URL+"/readyz").status == http.StatusServiceUnavailable }, "it is not ready")
 			require.Equal(t, http.StatusOK, get(t, watcher, h.URL+"/healthz").status)
-			require.Equal(t, inFlight, r.hanging(), "what is in flight is left alone")
-			r.set(takes)
+			require.Equal(t, inFlight, r.Hanging(), "what is in flight is left alone")
+			r.Set(services.Takes)
 			for i, a := range wait() {
 				require.Equal(t, last, a, i)
 				require.True(t, r.has(name("flight", i)))
@@ -78,10 +78,10 @@ func TestStopAtOnce(t *testing.T) {
 		t.Run(delay, func(t *testing.T) {
 			t.Parallel()
 			const inFlight = 8
-			r := startReceiver(t, hangs)
+			r := startReceiver(t, services.Hangs)
 			h := start(t, r, setup{stream: "shutdown_timeout: 100s\nshutdown_delay: " + delay, limits: "answer: 90s", inFlight: inFlight})
 			wait := postAll(t, h, newClient(t), "flight", inFlight, 500)
-			services.Eventually(t, func() bool { return r.hanging() == inFlight }, "the output has what is in flight")
+			services.Eventually(t, func() bool { return r.Hanging() == inFlight }, "the output has what is in flight")
 			for range signals {
 				h.Signal(t, syscall.SIGTERM)
 				services.Eventually(t, func() bool { return get(t, newClient(t), h.URL+"/readyz").status != http.StatusOK }, "it is not ready")
@@ -90,7 +90,7 @@ func TestStopAtOnce(t *testing.T) {
 				a := do(newClient(t), newRequest(t, h, newBody("new", 500)))
 				return a == stopping || errors.Is(a.err, syscall.ECONNREFUSED)
 			}, "it takes nothing more")
-			r.set(takes)
+			r.Set(services.Takes)
 			for i, a := range wait() {
 				require.Equal(t, answer{status: http.StatusOK, closed: true}, a, i)
 				require.True(t, r.has(name("flight", i)))
@@ -104,7 +104,7 @@ func TestStopAtOnce(t *testing.T) {
 // is told to send again, and the process ends by itself with exit code 0.
 func TestStopHanging(t *testing.T) {
 	t.Parallel()
-	hanging := func(t *testing.T) *receiver { return startReceiver(t, hangs) }
+	hanging := func(t *testing.T) *receiver { return startReceiver(t, services.Hangs) }
 	for _, c := range []struct {
 		name    string
 		signals []os.Signal
@@ -156,7 +156,7 @@ func requireStopped(t *testing.T, h *services.Hookswitch, signals ...os.Signal) 
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	const senders = 32
-	r := startReceiver(t, slow)
+	r := startReceiver(t, services.Slow)
 	h := start(t, r, setup{stream: "shutdown_delay: 3s", inFlight: 16})
 	l := &ledger{entries: map[string]entry{}}
 	var all sync.WaitGroup
@@ -187,7 +187,7 @@ func TestStopUnderLoad(t *testing.T) {
 // its body: it is told to send again, whether the rest comes or not.
 func TestStopWhileBodyArrives(t *testing.T) {
 	t.Parallel()
-	r := startReceiver(t, takes)
+	r := startReceiver(t, services.Takes)
 	h := start(t, r, setup{limits: "read: 90s"})
 	body := newBody("half", 2000)
 	conn := dial(t, h)

@@ -379,26 +379,34 @@ func TestWorkerCoding(t *testing.T) {
 	require.Equal(t, body, letter.Body)
 }
 
-// TestWorkerKilled kills a worker in the middle: another loses nothing.
+// TestWorkerKilled has two workers of one group, and kills one of them in the middle
+// of the load: the other one loses nothing.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
-	const deliveries = 2000
+	const deliveries = 4000
 	door := start(t, k, "raw.yaml", names)
-	post := func(i int) services.Sample {
-		return services.Sample{Path: strconv.Itoa(i), Vendor: "callrail", Event: "post_call", ContentType: "application/json", Body: call(i)}
+	workers := []*services.Hookswitch{start(t, k, "worker.yaml", names), start(t, k, "worker.yaml", names)}
+
+	var next, refused atomic.Int64
+	var senders sync.WaitGroup
+	for range 16 {
+		senders.Go(func() {
+			for i := int(next.Add(1)); i <= deliveries; i = int(next.Add(1)) {
+				if status, err := door.Post("callrail", "post_call", "application/json", call(i)); err != nil || status != http.StatusOK {
+					refused.Add(1)
+				}
+			}
+		})
 	}
-	var samples []services.Sample
-	for i := range deliveries {
-		samples = append(samples, post(i))
-	}
-	worker := start(t, k, "worker.yaml", names)
-	door.Deliver(t, samples[:deliveries/2]...)
-	services.Eventually(t, func() bool { return len(k.Records(t, names.events)) > 0 }, "the worker works")
-	worker.Kill()
-	door.Deliver(t, samples[deliveries/2:]...)
-	start(t, k, "worker.yaml", names)
+	services.Eventually(t, func() bool {
+		return workers[0].Metric(t, "input_received") > 0 && workers[1].Metric(t, "input_received") > 0
+	}, "both workers have a share")
+	workers[0].Kill()
+	require.Less(t, next.Load(), int64(deliveries), "the worker is killed while deliveries come in")
+	senders.Wait()
+	require.Zero(t, refused.Load())
 	services.Eventually(t, func() bool { return len(subjects(t, k, names.events)) == deliveries }, "all is decoded")
 	require.Empty(t, k.Records(t, names.deadLetters))
 }

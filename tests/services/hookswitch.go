@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +23,8 @@ type Hookswitch struct {
 	URL string // of the door
 	Dir string // it runs in: relative paths of the config are here
 
-	admin   string
+	config, address, admin string
+
 	process *process
 	client  *http.Client
 }
@@ -31,29 +33,42 @@ type Hookswitch struct {
 // absolute path, and the variables that it needs.
 func Start(t testing.TB, config string, env ...string) *Hookswitch {
 	t.Helper()
+	h := Launch(t, Binary(), config, env...)
+	h.Await(t)
+	return h
+}
+
+// Launch starts a program that has the engine's command line, as Start starts the
+// distribution, and does not wait for it.
+func Launch(t testing.TB, program, config string, env ...string) *Hookswitch {
+	t.Helper()
 	address, admin := FreeAddress(t), FreeAddress(t)
-	h := &Hookswitch{URL: "http://" + address, Dir: t.TempDir(), admin: admin, client: &http.Client{
+	h := &Hookswitch{URL: "http://" + address, Dir: t.TempDir(), config: configPath(config), address: address, admin: admin, client: &http.Client{
 		Timeout:   patience,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
-	config = configPath(config)
-	cmd := distribution(h.Dir, config, append([]string{"HOOKSWITCH_ADDRESS=" + address, "HOOKSWITCH_ADMIN_ADDRESS=" + admin}, env...))
+	cmd := running(h.Dir, program, h.config, append([]string{"HOOKSWITCH_ADDRESS=" + address, "HOOKSWITCH_ADMIN_ADDRESS=" + admin}, env...))
 	var err error
 	h.process, err = start(cmd, h.path("stdout"), h.path("stderr"))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		h.Stop()
 		if t.Failed() {
-			t.Logf("%s wrote to stdout:\n%s\nto stderr:\n%s", config, tailOf(h.path("stdout")), tailOf(h.path("stderr")))
+			t.Logf("%s wrote to stdout:\n%s\nto stderr:\n%s", h.config, tailOf(h.path("stdout")), tailOf(h.path("stderr")))
 		}
 	})
-	require.NoError(t, h.process.await(admin))
-	text, err := os.ReadFile(config)
+	return h
+}
+
+// Await waits until the program listens.
+func (h *Hookswitch) Await(t testing.TB) {
+	t.Helper()
+	require.NoError(t, h.process.await(h.admin))
+	text, err := os.ReadFile(h.config)
 	require.NoError(t, err)
 	if bytes.Contains(text, []byte("http_server:")) || bytes.Contains(text, []byte("webhook:")) {
-		require.NoError(t, h.process.await(address))
+		require.NoError(t, h.process.await(h.address))
 	}
-	return h
 }
 
 func configPath(config string) string {
@@ -63,10 +78,10 @@ func configPath(config string) string {
 	return filepath.Join(root, "configs", config)
 }
 
-// distribution runs a config with the variables, and no others of ours. Without any
-// it serves every vendor unverified, and stops at once.
-func distribution(dir, config string, env []string) *exec.Cmd {
-	cmd := exec.Command(Binary(), "run", config)
+// running runs a config with the variables, and no others of ours. Without any it
+// serves every vendor unverified, and stops at once.
+func running(dir, program, config string, env []string) *exec.Cmd {
+	cmd := exec.Command(program, "run", config)
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "HOOKSWITCH_") {
@@ -84,7 +99,7 @@ func Refused(t testing.TB, config string, env ...string) string {
 	dir := t.TempDir()
 	stdout, stderr := filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
 	env = append([]string{"HOOKSWITCH_ADDRESS=" + FreeAddress(t), "HOOKSWITCH_ADMIN_ADDRESS=" + FreeAddress(t)}, env...)
-	p, err := start(distribution(dir, configPath(config), env), stdout, stderr)
+	p, err := start(running(dir, Binary(), configPath(config), env), stdout, stderr)
 	require.NoError(t, err)
 	t.Cleanup(p.stop)
 	Eventually(t, func() bool { return !p.running() }, "the distribution refuses to start")
@@ -108,6 +123,9 @@ func (h *Hookswitch) Signal(t testing.TB, s os.Signal) {
 	t.Helper()
 	require.NoError(t, h.process.cmd.Process.Signal(s))
 }
+
+// Running reports whether it has not ended.
+func (h *Hookswitch) Running() bool { return h.process.running() }
 
 // Exited waits until it has ended by itself, and returns its exit code.
 func (h *Hookswitch) Exited(t testing.TB) int {
@@ -157,9 +175,15 @@ func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
 }
 
 // PeakResident returns how many bytes of memory the process has had at most. It skips a
-// test where the system does not tell.
+// test where the system does not tell. When the process has ended, the figure is at
+// least the memory of the process that started it, as Linux counts.
 func (h *Hookswitch) PeakResident(t testing.TB) int64 {
 	t.Helper()
+	if !h.process.running() {
+		usage, ok := h.process.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		require.True(t, ok)
+		return usage.Maxrss << 10
+	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.cmd.Process.Pid))
 	if err != nil {
 		Missing(t, "reading the memory of a process", err)
@@ -195,6 +219,17 @@ func (h *Hookswitch) Send(path string, header http.Header, body []byte) (int, er
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("posting: %w", err)
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// Get gets a path of the door and returns the status of the answer.
+func (h *Hookswitch) Get(path string) (int, error) {
+	resp, err := h.client.Get(h.URL + path)
+	if err != nil {
+		return 0, fmt.Errorf("getting %s: %w", path, err)
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)

@@ -113,12 +113,25 @@ func compile() error {
 		return fmt.Errorf("locking the binary: %w", err)
 	}
 	binary = filepath.Join(dir, "hookswitch")
-	cmd := exec.Command("go", "build", "-o", binary, "./cmd/hookswitch")
+	return build(binary, "./cmd/hookswitch")
+}
+
+func build(path, program string) error {
+	cmd := exec.Command("go", "build", "-o", path, program)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("compiling the distribution: %w\n%s", err, out)
+		return fmt.Errorf("compiling %s: %w\n%s", program, err, out)
 	}
 	return nil
+}
+
+// Compile compiles another program of the repository, given by its folder, and
+// returns its path.
+func Compile(t testing.TB, program string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), filepath.Base(program))
+	require.NoError(t, build(path, "./"+program))
+	return path
 }
 
 // say tells who waits for the tests what takes its time.
