@@ -236,6 +236,13 @@ func (h *Hookswitch) Get(path string) (int, error) {
 	return resp.StatusCode, err
 }
 
+// Drained waits until the output has all that the spool was given.
+func (h *Hookswitch) Drained(t testing.TB) {
+	t.Helper()
+	time.Sleep(1500 * time.Millisecond) // the spool tells the metrics once a second
+	Eventually(t, func() bool { return h.Metric(t, "spool_records") == 0 }, "the spool drains")
+}
+
 // Deliver posts samples, some at a time, and expects each to be taken.
 func (h *Hookswitch) Deliver(t testing.TB, samples ...Sample) {
 	t.Helper()
