@@ -114,6 +114,12 @@ func (s *Store) commit(work work) (progress bool) {
 	}
 	start := time.Now()
 	err := s.writer.transact(work, first)
+	if isFull(err) && s.writer.frames > 0 {
+		// The WAL could not grow: it begins anew, in the room that it has.
+		if err = s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err == nil {
+			err = s.writer.transact(work, first)
+		}
+	}
 	if err == nil {
 		s.options.Synced(time.Since(start))
 		s.committed(work.arrivals, first)
@@ -152,26 +158,37 @@ func (s *Store) committed(arrivals []*arrival, first int64) {
 	}
 }
 
-// admit returns the arrivals for which there is room, and refuses the others.
+// admit returns the arrivals for which there is room, and refuses the others: all of
+// them, when looking for room failed.
 func (s *Store) admit(arrivals []*arrival) []*arrival {
-	var admitted []*arrival
-	var pages int64
-	for _, a := range arrivals {
-		pages += a.pages
+	if len(arrivals) == 0 {
+		return nil
 	}
-	if len(arrivals) == 0 || s.prepareRoom(pages) == nil {
+	var all int64
+	for _, a := range arrivals {
+		all += a.pages
+	}
+	err := s.prepareRoom(all)
+	if err == nil {
 		return arrivals
 	}
-	pages = 0
+	var admitted []*arrival
+	var pages int64
 	for i, a := range arrivals {
-		switch err := s.prepareRoom(pages + a.pages); {
+		if errors.Is(err, ErrFull) {
+			err = s.prepareRoom(pages + a.pages)
+		}
+		switch {
 		case err == nil:
 			pages += a.pages
 			admitted = append(admitted, a)
-		case errors.Is(err, ErrFull), isBusy(err):
+			err = ErrFull // the rest is yet to be looked at
+		case errors.Is(err, ErrFull):
 			a.done(err)
 		default:
-			s.fail(err)
+			if !isBusy(err) {
+				s.fail(err)
+			}
 			finish(admitted, err)
 			finish(arrivals[i:], err)
 			return nil

@@ -181,7 +181,7 @@ func (m *model) check(t testing.TB, s *Store) {
 // operations fail. HOOKSWITCH_POWER_CUTS says how many rounds, HOOKSWITCH_POWER_SEED
 // with which seed the first begins.
 func TestPowerCuts(t *testing.T) {
-	rounds := 60
+	rounds := 40
 	if testing.Short() {
 		rounds = 10
 	}

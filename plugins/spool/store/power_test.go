@@ -220,7 +220,7 @@ func (f *machineFile) WriteAt(b []byte, at int64) (int, error) {
 		return 0, err
 	}
 	if err := f.grow(at + int64(len(b))); err != nil {
-		return 0, err
+		return 0, vfs.SystemError(err, sqlite3.FULL)
 	}
 	n, err := f.File.WriteAt(b, at)
 	f.platter.pending = append(f.platter.pending, change{at, append([]byte{}, b[:n]...)})
@@ -234,7 +234,7 @@ func (f *machineFile) grow(size int64) error {
 		return err
 	}
 	if m := f.machine; m.space > 0 && size > now && m.taken()+size-now > m.space {
-		return vfs.SystemError(syscall.ENOSPC, sqlite3.FULL)
+		return syscall.ENOSPC
 	}
 	return nil
 }
