@@ -114,9 +114,10 @@ func (s *Store) commit(work work) (progress bool) {
 	}
 	start := time.Now()
 	err := s.writer.transact(work, first)
-	if isFull(err) && s.writer.frames > 0 {
-		// The WAL could not grow: it begins anew, in the room that it has.
-		if err = s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err == nil {
+	if isFull(err) { // the WAL could not grow
+		if made, failure := s.writer.makeRoom(); failure != nil {
+			err = failure
+		} else if made {
 			err = s.writer.transact(work, first)
 		}
 	}
@@ -201,24 +202,29 @@ func (s *Store) admit(arrivals []*arrival) []*arrival {
 // database has the room on disk that a later checkpoint needs: it must not fail on a
 // full disk.
 func (s *Store) prepareRoom(pages int64) error {
-	d := s.writer.disk()
-	err := s.roomFor(*d, pages)
-	if err != nil && d.frames > 0 {
-		if err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
-			return fmt.Errorf("making room in the spool: %w", err)
+	for {
+		err := s.tryRoom(pages)
+		if !errors.Is(err, ErrFull) {
+			return err
 		}
-		d = s.writer.disk()
-		err = s.roomFor(*d, pages)
+		made, failure := s.writer.makeRoom()
+		if failure != nil {
+			return failure
+		}
+		if !made {
+			return err
+		}
 	}
-	if err != nil {
+}
+
+func (s *Store) tryRoom(pages int64) error {
+	d := s.writer.disk()
+	if err := s.roomFor(*d, pages); err != nil {
 		return err
 	}
 	after, _ := d.grown(pages)
-	if need := after.pageCount * pageSize; need > s.writer.allocated {
-		size := (need + growth - 1) / growth * growth
-		if err := s.writer.allocate(size); err != nil {
-			return err
-		}
+	if need := after.pageCount * pageSize; after.pageCount > d.pageCount && need > s.writer.allocated {
+		return s.writer.allocate((need + growth - 1) / growth * growth)
 	}
 	return nil
 }

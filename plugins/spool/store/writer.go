@@ -256,6 +256,18 @@ func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
 	return nil
 }
 
+// makeRoom begins the WAL anew, and gives up what it takes beyond its reserve. It
+// reports whether that changed anything.
+func (w *writer) makeRoom() (bool, error) {
+	switch {
+	case w.walSize > walReserve:
+		return true, w.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
+	case w.frames > 0:
+		return true, w.checkpoint(sqlite3.CHECKPOINT_RESTART)
+	}
+	return false, nil
+}
+
 // shrink gives the room of an empty database back.
 func (w *writer) shrink() error {
 	if err := w.conn.Exec(`VACUUM`); err != nil {
