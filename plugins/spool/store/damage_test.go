@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 // backlog makes a store with records of all sizes, of which some are deleted and some
 // parked, and closes it. It returns the model of the records.
 func backlog(t testing.TB, dir string, n int) *model {
-	m := &model{random: rand.New(rand.NewPCG(1, 1)), dir: dir, kept: map[int64]int{}, gone: map[int64]bool{}}
+	m := newModel(1, dir)
 	s := open(t, Options{Dir: dir})
 	for m.next < n {
 		m.append(s)
@@ -71,12 +72,10 @@ func TestDamagedPages(t *testing.T) {
 			}
 			broken[at] ^= 1 << random.IntN(8)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, databaseFile), broken, 0o600))
-			m := &model{random: made.random, dir: dir, next: made.next, kept: map[int64]int{}, gone: made.gone, newest: made.newest}
-			for id, number := range made.kept {
-				m.kept[id] = number
-			}
+			m := &model{random: made.random, dir: dir, next: made.next, kept: maps.Clone(made.kept), newest: made.newest}
 			var lines []string
-			s := open(t, Options{Dir: dir, Errorf: func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }})
+			machine := newMachine(t, 1) // does not sync, which takes longest
+			s := open(t, Options{Dir: dir, vfs: machine.name, Errorf: func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }})
 			require.NoError(t, provoke(s))
 			lost := m.salvaged(t, s)
 			require.LessOrEqual(t, lost, 30) // small records share a page
@@ -95,7 +94,7 @@ func TestDamagedPages(t *testing.T) {
 			aside = asides(t, dir)
 			m.check(t, s)
 			require.NoError(t, s.Close(t.Context()))
-			s = open(t, Options{Dir: dir})
+			s = open(t, Options{Dir: dir, vfs: machine.name})
 			m.check(t, s)
 			require.Equal(t, aside, asides(t, dir))
 		})
