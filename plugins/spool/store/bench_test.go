@@ -3,28 +3,10 @@
 package store
 
 import (
-	"bytes"
 	"sync"
 	"syscall"
 	"testing"
 )
-
-// sample is a record of 3.3 KB.
-func sample() *Record {
-	return &Record{
-		Metadata: map[string]string{
-			"webhook_delivery_id":  "0192f0c1-7c3b-7d2a-9a55-9f8e7d6c5b4a",
-			"webhook_received_at":  "2026-11-25T22:01:02.123456789Z",
-			"webhook_route":        "/callrail/main",
-			"webhook_vendor":       "callrail",
-			"webhook_account":      "main",
-			"webhook_event":        "post_call",
-			"webhook_content_type": "application/json",
-			"webhook_verified":     "true",
-		},
-		Body: bytes.Repeat([]byte(`{"a":"0123456789abcdefghijklmnop"}`), 88),
-	}
-}
 
 // BenchmarkAppendDelete has 64 senders, each of whom waits for the sync of a record of
 // 3.3 KB before it deletes the record and sends the next.
@@ -37,7 +19,7 @@ func BenchmarkAppendDelete(b *testing.B) {
 		wait.Go(func() {
 			done := make(chan error, 1)
 			for i := sender; i < b.N; i += 64 {
-				r := sample()
+				r := sampleRecord()
 				s.Append([]*Record{r}, func(err error) { done <- err })
 				if err := <-done; err != nil {
 					b.Error(err)
@@ -89,7 +71,7 @@ func fill(b testing.TB, s *Store, n int) {
 	for n > 0 {
 		records := make([]*Record, min(n, 500))
 		for i := range records {
-			records[i] = sample()
+			records[i] = sampleRecord()
 		}
 		n -= len(records)
 		if err := appendAll(s, records...); err != nil {

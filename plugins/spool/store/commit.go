@@ -114,6 +114,13 @@ func (s *Store) commit(work work) (progress bool) {
 	}
 	start := time.Now()
 	err := s.writer.transact(work, first)
+	if isFull(err) { // the WAL could not grow
+		if made, failure := s.writer.makeRoom(); failure != nil {
+			err = failure
+		} else if made {
+			err = s.writer.transact(work, first)
+		}
+	}
 	if err == nil {
 		s.options.Synced(time.Since(start))
 		s.committed(work.arrivals, first)
@@ -152,26 +159,37 @@ func (s *Store) committed(arrivals []*arrival, first int64) {
 	}
 }
 
-// admit returns the arrivals for which there is room, and refuses the others.
+// admit returns the arrivals for which there is room, and refuses the others: all of
+// them, when looking for room failed.
 func (s *Store) admit(arrivals []*arrival) []*arrival {
-	var admitted []*arrival
-	var pages int64
-	for _, a := range arrivals {
-		pages += a.pages
+	if len(arrivals) == 0 {
+		return nil
 	}
-	if len(arrivals) == 0 || s.prepareRoom(pages) == nil {
+	var all int64
+	for _, a := range arrivals {
+		all += a.pages
+	}
+	err := s.prepareRoom(all)
+	if err == nil {
 		return arrivals
 	}
-	pages = 0
+	var admitted []*arrival
+	var pages int64
 	for i, a := range arrivals {
-		switch err := s.prepareRoom(pages + a.pages); {
+		if errors.Is(err, ErrFull) {
+			err = s.prepareRoom(pages + a.pages)
+		}
+		switch {
 		case err == nil:
 			pages += a.pages
 			admitted = append(admitted, a)
-		case errors.Is(err, ErrFull), isBusy(err):
+			err = ErrFull // the rest is yet to be looked at
+		case errors.Is(err, ErrFull):
 			a.done(err)
 		default:
-			s.fail(err)
+			if !isBusy(err) {
+				s.fail(err)
+			}
 			finish(admitted, err)
 			finish(arrivals[i:], err)
 			return nil
@@ -184,24 +202,29 @@ func (s *Store) admit(arrivals []*arrival) []*arrival {
 // database has the room on disk that a later checkpoint needs: it must not fail on a
 // full disk.
 func (s *Store) prepareRoom(pages int64) error {
-	d := s.writer.disk()
-	err := s.roomFor(*d, pages)
-	if err != nil && d.frames > 0 {
-		if err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
-			return fmt.Errorf("making room in the spool: %w", err)
+	for {
+		err := s.tryRoom(pages)
+		if !errors.Is(err, ErrFull) {
+			return err
 		}
-		d = s.writer.disk()
-		err = s.roomFor(*d, pages)
+		made, failure := s.writer.makeRoom()
+		if failure != nil {
+			return failure
+		}
+		if !made {
+			return err
+		}
 	}
-	if err != nil {
+}
+
+func (s *Store) tryRoom(pages int64) error {
+	d := s.writer.disk()
+	if err := s.roomFor(*d, pages); err != nil {
 		return err
 	}
 	after, _ := d.grown(pages)
-	if need := after.pageCount * pageSize; need > s.writer.allocated {
-		size := (need + growth - 1) / growth * growth
-		if err := s.writer.allocate(size); err != nil {
-			return err
-		}
+	if need := after.pageCount * pageSize; after.pageCount > d.pageCount && need > s.writer.allocated {
+		return s.writer.allocate((need + growth - 1) / growth * growth)
 	}
 	return nil
 }

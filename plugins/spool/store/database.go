@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -66,21 +67,68 @@ func connect(path, vfsName string) (*sqlite3.Conn, error) {
 		c.Exec(`PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY`),
 	)
 	if err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, errors.Join(err, closeConn(c))
 	}
 	return c, nil
 }
 
-// integer returns the one number that a statement gives.
+// statement is a statement to be prepared.
+type statement struct {
+	to  **sqlite3.Stmt
+	sql string
+}
+
+// prepare prepares statements of a connection, which closeConn closes.
+func prepare(c *sqlite3.Conn, statements ...statement) (err error) {
+	for _, s := range statements {
+		if *s.to, _, err = c.Prepare(s.sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query calls each for the rows of a statement until each returns false or an error,
+// and resets the statement.
+func query(stmt *sqlite3.Stmt, each func() (more bool, err error)) (err error) {
+	defer func() {
+		if e := stmt.Reset(); err == nil { // Reset gives an error of the last step again
+			err = e
+		}
+	}()
+	for stmt.Step() {
+		if more, err := each(); err != nil || !more {
+			return err
+		}
+	}
+	return stmt.Err()
+}
+
+// number returns the one number that a statement gives.
+func number(stmt *sqlite3.Stmt) (n int64, err error) {
+	err = query(stmt, func() (bool, error) {
+		n = stmt.ColumnInt64(0)
+		return true, nil
+	})
+	return n, err
+}
+
+// integer returns the one number that the text of a statement gives.
 func integer(c *sqlite3.Conn, sql string) (int64, error) {
-	stmt, _, err := c.Prepare(sql)
-	if err != nil {
+	var stmt *sqlite3.Stmt
+	if err := prepare(c, statement{&stmt, sql}); err != nil {
 		return 0, err
 	}
-	stmt.Step()
-	n := stmt.ColumnInt64(0)
-	err = stmt.Err()
+	n, err := number(stmt)
 	return n, errors.Join(err, stmt.Close())
+}
+
+// closeConn closes a connection with its statements.
+func closeConn(c *sqlite3.Conn) error {
+	for _, stmt := range slices.Collect(c.Stmts()) {
+		_ = stmt.Close() // gives an error of the last step again
+	}
+	return c.Close()
 }
 
 // checkLayout returns an error when the database is none of ours, of a newer layout, or
@@ -136,7 +184,7 @@ func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = closeConn(c) }()
 	if err := c.Exec(`PRAGMA page_size=4096; PRAGMA journal_mode=OFF`); err != nil {
 		return err
 	}
@@ -165,7 +213,7 @@ func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	if err := file.Sync(vfs.SYNC_FULL); err != nil {
 		return err
 	}
-	if err := c.Close(); err != nil {
+	if err := closeConn(c); err != nil {
 		return err
 	}
 	if err := errors.Join(os.Remove(names[1]), os.Remove(names[2])); err != nil {

@@ -56,7 +56,7 @@ func lock(dir string) (*os.File, error) {
 			return f, nil
 		}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err != nil {
 		return nil, fmt.Errorf("locking the spool in %s: %w", dir, err)
 	}

@@ -3,7 +3,9 @@ package store
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,6 +35,7 @@ const schema = `
 CREATE TABLE delivery (
   id        INTEGER PRIMARY KEY,
   stored_at INTEGER NOT NULL, -- microseconds of Unix time
+  sum       INTEGER NOT NULL, -- CRC-32C of metadata, body and id
   metadata  TEXT NOT NULL,    -- a JSON object
   body      BLOB NOT NULL
 );
@@ -84,6 +87,22 @@ CREATE VIEW spool AS SELECT
 FROM delivery d LEFT JOIN attempt a ON a.id = d.id;
 `
 
+// insertDelivery inserts a record as a row of delivery.
+const insertDelivery = `INSERT INTO delivery (id, stored_at, sum, metadata, body) VALUES (?, ?, ?, ?, ?)`
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sumOf and sumWithID return the checksum of a record. SQLite's checksums are those of
+// pages, and only of the main file; that of a record shows whether the record is whole
+// wherever it was found.
+func sumOf(metadata, body []byte) uint32 {
+	return crc32.Update(crc32.Checksum(metadata, castagnoli), castagnoli, body)
+}
+
+func sumWithID(sum uint32, id int64) uint32 {
+	return crc32.Update(sum, castagnoli, binary.BigEndian.AppendUint64(nil, uint64(id)))
+}
+
 // micros returns a time in microseconds of Unix time, and 0 for the zero time.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
@@ -129,8 +148,7 @@ func appendMetadata(b []byte, metadata map[string]string) []byte {
 	return append(b, '}')
 }
 
-// parseMetadata reads what appendMetadata wrote. Text within b must not change
-// afterwards only while parseMetadata runs.
+// parseMetadata reads what appendMetadata wrote, and keeps nothing of b.
 func parseMetadata(b []byte) (map[string]string, error) {
 	metadata := make(map[string]string, 16)
 	d := jsontext.NewDecoder(bytes.NewBuffer(b))

@@ -12,6 +12,7 @@ const lineBytes = 64 << 20
 type arrival struct {
 	records  []*Record
 	metadata [][]byte // of each record, as it is stored
+	sums     []uint32 // of each record, yet without its id
 	size     int64
 	pages    int64 // that the records take at most
 	storedAt time.Time
@@ -19,9 +20,16 @@ type arrival struct {
 }
 
 func newArrival(records []*Record, done func(error)) *arrival {
-	a := &arrival{records: records, done: done, metadata: make([][]byte, len(records)), storedAt: time.Now().UTC().Truncate(time.Microsecond)}
+	a := &arrival{
+		records:  records,
+		metadata: make([][]byte, len(records)),
+		sums:     make([]uint32, len(records)),
+		storedAt: time.Now().UTC().Truncate(time.Microsecond),
+		done:     done,
+	}
 	for i, r := range records {
 		a.metadata[i] = appendMetadata(make([]byte, 0, 1024), r.Metadata)
+		a.sums[i] = sumOf(a.metadata[i], r.Body)
 		size := int64(len(a.metadata[i]) + len(r.Body))
 		a.size += size + overhead
 		a.pages += size/4000 + 2

@@ -34,7 +34,8 @@ type Entry struct {
 // records: beside the process that holds the store, and after a crash. Each of its
 // transactions is short. It is for one goroutine.
 type Inspector struct {
-	conn *sqlite3.Conn
+	reader  *reader
+	entries *sqlite3.Stmt
 }
 
 // Inspect opens the store in a directory for an operator.
@@ -52,48 +53,32 @@ func inspect(dir, vfsName string) (*Inspector, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("opening the spool in %s: expected a file %s: %w", dir, databaseFile, err)
 	}
-	c, err := connect(path, vfsName)
+	r, err := openReader(path, vfsName)
 	if err != nil {
 		return nil, fmt.Errorf("opening the spool in %s: %w", dir, err)
 	}
-	if err := checkLayout(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the spool in %s: %w", dir, err), closeConn(c))
+	i := &Inspector{reader: r}
+	err = prepare(r.conn, statement{&i.entries, `SELECT d.id, d.stored_at, coalesce(a.attempts, 0), coalesce(a.last_error, ''),
+		coalesce(a.next_attempt, 0), coalesce(a.parked, 0), d.metadata, length(d.body)
+		FROM delivery d LEFT JOIN attempt a ON a.id = d.id WHERE d.id > ? ORDER BY d.id LIMIT ?`})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the spool in %s: %w", dir, err), r.close())
 	}
-	return &Inspector{conn: c}, nil
+	return i, nil
 }
 
-// page is how many records List reads in one transaction.
+// page is how many records List reads, and the others change, in one transaction.
 const page = 1000
 
 // List calls each for all records in the order of their ids, until it returns an
 // error. Records that come or go meanwhile may be in the list or not.
 func (i *Inspector) List(ctx context.Context, each func(Entry) error) error {
-	defer i.conn.SetInterrupt(i.conn.SetInterrupt(ctx))
-	stmt, _, err := i.conn.Prepare(`SELECT d.id, d.stored_at, coalesce(a.attempts, 0), coalesce(a.last_error, ''),
-		coalesce(a.next_attempt, 0), coalesce(a.parked, 0), d.metadata, length(d.body)
-		FROM delivery d LEFT JOIN attempt a ON a.id = d.id WHERE d.id > ? ORDER BY d.id LIMIT ?`)
-	if err != nil {
-		return fmt.Errorf("listing the spool: %w", err)
-	}
-	defer stmt.Close()
+	defer i.reader.conn.SetInterrupt(i.reader.conn.SetInterrupt(ctx))
 	after := int64(0)
-	entries := make([]Entry, 0, page)
-	for first := true; first || len(entries) == page; first = false {
-		entries = entries[:0]
-		if err := errors.Join(stmt.BindInt64(1, after), stmt.BindInt64(2, page)); err != nil {
-			return fmt.Errorf("listing the spool: %w", err)
-		}
-		for stmt.Step() {
-			entry, err := scanEntry(stmt)
-			if err != nil {
-				return errors.Join(err, stmt.Reset())
-			}
-			entries = append(entries, entry)
-		}
-		err := stmt.Err()
-		_ = stmt.Reset() // gives the same error again
+	for {
+		entries, err := i.page(after)
 		if err != nil {
-			return fmt.Errorf("listing the spool: %w", err)
+			return fmt.Errorf("listing the spool: %w", errors.Join(err, ctx.Err()))
 		}
 		for _, entry := range entries {
 			if err := each(entry); err != nil {
@@ -101,8 +86,23 @@ func (i *Inspector) List(ctx context.Context, each func(Entry) error) error {
 			}
 			after = entry.ID
 		}
+		if len(entries) < page {
+			return nil
+		}
 	}
-	return nil
+}
+
+// page returns the entries of records behind an id.
+func (i *Inspector) page(after int64) (entries []Entry, err error) {
+	if err := errors.Join(i.entries.BindInt64(1, after), i.entries.BindInt64(2, page)); err != nil {
+		return nil, err
+	}
+	err = query(i.entries, func() (bool, error) {
+		entry, err := scanEntry(i.entries)
+		entries = append(entries, entry)
+		return true, err
+	})
+	return entries, err
 }
 
 func scanEntry(stmt *sqlite3.Stmt) (Entry, error) {
@@ -117,7 +117,7 @@ func scanEntry(stmt *sqlite3.Stmt) (Entry, error) {
 	}
 	metadata, err := parseMetadata(stmt.ColumnRawText(6))
 	if err != nil {
-		return Entry{}, fmt.Errorf("listing record %d: %w", entry.ID, err)
+		return Entry{}, fmt.Errorf("reading record %d: %w", entry.ID, err)
 	}
 	entry.ReceivedAt, _ = delivery.ParseTime(metadata[delivery.KeyReceivedAt]) // zero when the text is none
 	entry.Vendor = metadata[delivery.KeyVendor]
@@ -129,21 +129,14 @@ func scanEntry(stmt *sqlite3.Stmt) (Entry, error) {
 
 // Get returns a record whole, or an error that wraps ErrNotFound.
 func (i *Inspector) Get(id int64) (*Record, error) {
-	stmt, _, err := i.conn.Prepare(`SELECT ` + columns + `WHERE d.id = ?`)
+	record, err := i.reader.get(id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the spool: %w", err)
 	}
-	defer stmt.Close()
-	if err := stmt.BindInt64(1, id); err != nil {
-		return nil, fmt.Errorf("reading the spool: %w", err)
-	}
-	if !stmt.Step() {
-		if err := stmt.Err(); err != nil {
-			return nil, fmt.Errorf("reading the spool: %w", err)
-		}
+	if record == nil {
 		return nil, fmt.Errorf("reading record %d: %w", id, ErrNotFound)
 	}
-	return scan(stmt)
+	return record, nil
 }
 
 // Unpark makes parked records, all of them when no id is given, due at once, and
@@ -175,14 +168,14 @@ func (i *Inspector) Drop(ids ...int64) (int64, error) {
 // for all records when there are no ids. It returns how many records there were.
 func (i *Inspector) change(sql string, ids []int64) (n int64, err error) {
 	if len(ids) == 0 {
-		err := i.conn.Exec(sql)
-		return i.conn.Changes(), err
+		err := i.reader.conn.Exec(sql)
+		return i.reader.conn.Changes(), err
 	}
-	stmt, _, err := i.conn.Prepare(sql + ` AND id = ?`)
-	if err != nil {
+	var stmt *sqlite3.Stmt
+	if err := prepare(i.reader.conn, statement{&stmt, sql + ` AND id = ?`}); err != nil {
 		return 0, err
 	}
-	defer stmt.Close()
+	defer func() { _ = stmt.Close() }() // its error is known
 	for len(ids) > 0 {
 		some := ids[:min(page, len(ids))]
 		ids = ids[len(some):]
@@ -196,7 +189,7 @@ func (i *Inspector) change(sql string, ids []int64) (n int64, err error) {
 }
 
 func (i *Inspector) changeSome(stmt *sqlite3.Stmt, ids []int64) (n int64, err error) {
-	tx, err := i.conn.BeginImmediate()
+	tx, err := i.reader.conn.BeginImmediate()
 	if err != nil {
 		return 0, err
 	}
@@ -208,10 +201,10 @@ func (i *Inspector) changeSome(stmt *sqlite3.Stmt, ids []int64) (n int64, err er
 		if err := stmt.Exec(); err != nil {
 			return 0, err
 		}
-		n += i.conn.Changes()
+		n += i.reader.conn.Changes()
 	}
 	return n, nil
 }
 
 // Close closes the inspector; the store is left as it is.
-func (i *Inspector) Close() error { return closeConn(i.conn) }
+func (i *Inspector) Close() error { return i.reader.close() }

@@ -202,9 +202,11 @@ func (m *machine) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 }
 
 func (m *machine) Delete(name string, syncDir bool) error { return vfs.Find("").Delete(name, syncDir) }
+
 func (m *machine) Access(name string, flags vfs.AccessFlag) (bool, error) {
 	return vfs.Find("").Access(name, flags)
 }
+
 func (m *machine) FullPathname(name string) (string, error) { return vfs.Find("").FullPathname(name) }
 
 type machineFile struct {
@@ -220,7 +222,7 @@ func (f *machineFile) WriteAt(b []byte, at int64) (int, error) {
 		return 0, err
 	}
 	if err := f.grow(at + int64(len(b))); err != nil {
-		return 0, err
+		return 0, vfs.SystemError(err, sqlite3.FULL)
 	}
 	n, err := f.File.WriteAt(b, at)
 	f.platter.pending = append(f.platter.pending, change{at, append([]byte{}, b[:n]...)})
@@ -229,12 +231,12 @@ func (f *machineFile) WriteAt(b []byte, at int64) (int, error) {
 
 // grow returns an error when a size of the file does not fit the disk.
 func (f *machineFile) grow(size int64) error {
-	now, err := f.File.Size()
+	now, err := f.Size()
 	if err != nil {
 		return err
 	}
 	if m := f.machine; m.space > 0 && size > now && m.taken()+size-now > m.space {
-		return vfs.SystemError(syscall.ENOSPC, sqlite3.FULL)
+		return syscall.ENOSPC
 	}
 	return nil
 }
@@ -255,7 +257,7 @@ func (f *machineFile) SizeHint(size int64) error {
 	if err := f.machine.step(); err != nil {
 		return err
 	}
-	now, err := f.File.Size()
+	now, err := f.Size()
 	if err != nil || size <= now {
 		return err
 	}
@@ -289,6 +291,7 @@ func (f *machineFile) LockState() vfs.LockLevel       { return vfsutil.WrapLockS
 func (f *machineFile) PersistWAL() bool               { return vfsutil.WrapPersistWAL(f.File) }
 func (f *machineFile) SetPersistWAL(keep bool)        { vfsutil.WrapSetPersistWAL(f.File, keep) }
 func (f *machineFile) PowersafeOverwrite() bool       { return vfsutil.WrapPowersafeOverwrite(f.File) }
+
 func (f *machineFile) SetPowersafeOverwrite(on bool) {
 	vfsutil.WrapSetPowersafeOverwrite(f.File, on)
 }

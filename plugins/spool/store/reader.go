@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // columns are those of scan.
-const columns = `d.id, d.stored_at, coalesce(a.attempts, 0), coalesce(a.last_error, ''), coalesce(a.next_attempt, 0), coalesce(a.parked, 0), d.metadata, d.body
+const columns = `d.id, d.stored_at, coalesce(a.attempts, 0), coalesce(a.last_error, ''), coalesce(a.next_attempt, 0), coalesce(a.parked, 0), d.metadata, d.body, d.sum
 	FROM delivery d LEFT JOIN attempt a ON a.id = d.id `
 
 // reader is the connection that reads.
@@ -23,18 +24,16 @@ func openReader(path, vfsName string) (*reader, error) {
 		return nil, err
 	}
 	r := &reader{conn: c}
-	for _, p := range []struct {
-		stmt **sqlite3.Stmt
-		sql  string
-	}{
+	if err := checkLayout(c); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	err = prepare(c, []statement{
 		{&r.after, `SELECT ` + columns + `WHERE d.id > ? AND NOT coalesce(a.parked, 0) ORDER BY d.id LIMIT ?`},
 		{&r.byID, `SELECT ` + columns + `WHERE d.id = ?`},
 		{&r.parked, `SELECT id FROM attempt WHERE parked AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?`},
-	} {
-		if *p.stmt, _, err = c.Prepare(p.sql); err != nil {
-			_ = r.close()
-			return nil, err
-		}
+	}...)
+	if err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
@@ -48,21 +47,31 @@ func (r *reader) close() error {
 
 // scan reads the record in the row of a statement that selects columns.
 func scan(stmt *sqlite3.Stmt) (*Record, error) {
-	metadata, err := parseMetadata(stmt.ColumnRawText(6))
+	id := stmt.ColumnInt64(0)
+	text := stmt.ColumnRawText(6)
+	body := stmt.ColumnBlob(7, []byte{})
+	sum := sumWithID(sumOf(text, body), id)
+	metadata, err := parseMetadata(text)
 	if err != nil {
-		return nil, fmt.Errorf("reading record %d: %w", stmt.ColumnInt64(0), err)
+		return nil, fmt.Errorf("reading record %d: %w: %w", id, err, sqlite3.CORRUPT)
 	}
 	record := &Record{
-		ID:          stmt.ColumnInt64(0),
+		ID:          id,
 		StoredAt:    fromMicros(stmt.ColumnInt64(1)),
 		Attempts:    stmt.ColumnInt(2),
 		LastError:   stmt.ColumnText(3),
 		NextAttempt: fromMicros(stmt.ColumnInt64(4)),
 		Parked:      stmt.ColumnBool(5),
 		Metadata:    metadata,
-		Body:        stmt.ColumnBlob(7, []byte{}),
+		Body:        body,
 	}
-	return record, stmt.Err()
+	if err := stmt.Err(); err != nil {
+		return nil, err
+	}
+	if int64(sum) != stmt.ColumnInt64(8) {
+		return nil, fmt.Errorf("reading record %d: its checksum is wrong: %w", id, sqlite3.CORRUPT)
+	}
+	return record, nil
 }
 
 // Read returns records that are not parked, in the order of their ids, beginning
@@ -78,19 +87,18 @@ func (s *Store) Read(after int64, count int, bytes int64) ([]*Record, error) {
 		if err := stmt.BindInt64(2, int64(max(count, 1))); err != nil {
 			return err
 		}
-		defer stmt.Reset()
-		for stmt.Step() {
+		return query(stmt, func() (bool, error) {
 			record, err := scan(stmt)
 			if err != nil {
-				return err
+				return false, err
 			}
 			bytes -= record.Size()
 			if bytes < 0 && len(records) > 0 {
-				return nil
+				return false, nil
 			}
 			records = append(records, record)
-		}
-		return stmt.Err()
+			return true, nil
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -120,15 +128,15 @@ func (s *Store) Get(ids []int64) ([]*Record, error) {
 }
 
 // get returns a record, or nil when there is none.
-func (r *reader) get(id int64) (*Record, error) {
+func (r *reader) get(id int64) (record *Record, err error) {
 	if err := r.byID.BindInt64(1, id); err != nil {
 		return nil, err
 	}
-	defer r.byID.Reset()
-	if !r.byID.Step() {
-		return nil, r.byID.Err()
-	}
-	return scan(r.byID)
+	err = query(r.byID, func() (bool, error) {
+		record, err = scan(r.byID)
+		return true, err
+	})
+	return record, err
 }
 
 // Parked returns the ids of up to count parked records whose next attempt is not
@@ -142,11 +150,10 @@ func (s *Store) Parked(before time.Time, count int) ([]int64, error) {
 		if err := r.parked.BindInt64(2, int64(count)); err != nil {
 			return err
 		}
-		defer r.parked.Reset()
-		for r.parked.Step() {
+		return query(r.parked, func() (bool, error) {
 			ids = append(ids, r.parked.ColumnInt64(0))
-		}
-		return r.parked.Err()
+			return true, nil
+		})
 	})
 	if err != nil {
 		return nil, err

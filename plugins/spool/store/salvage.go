@@ -163,23 +163,25 @@ func (s walSum) is(b []byte) bool {
 
 var errDamaged = errors.New("the page is damaged")
 
-// page returns the content of a page, or an error when the page is not as it was
-// written.
+// page returns the content of a page. When the page can be read, but is not as it was
+// written, page returns its content with errDamaged.
 func (im *image) page(number uint32) ([]byte, error) {
 	if number == 0 || number > im.pages {
 		return nil, errDamaged
 	}
 	b := make([]byte, pageSize)
 	if at, ok := im.frames[number]; ok {
-		_, err := im.wal.ReadAt(b, at) // readWAL has seen to the checksum
-		return b[:usable], err
+		if _, err := im.wal.ReadAt(b, at); err != nil {
+			return nil, err
+		}
+		return b[:usable], nil // readWAL has seen to the checksum
 	}
 	if _, err := im.db.ReadAt(b, int64(number-1)*pageSize); err != nil {
 		return nil, err
 	}
 	sum := walSum{}.add(binary.LittleEndian, b[:usable])
 	if sum[0] != binary.LittleEndian.Uint32(b[usable:]) || sum[1] != binary.LittleEndian.Uint32(b[usable+4:]) {
-		return nil, errDamaged
+		return b[:usable], errDamaged
 	}
 	return b[:usable], nil
 }
@@ -217,52 +219,38 @@ func (im *image) copyTo(c *sqlite3.Conn, lastID int64) (found salvaged, err erro
 		_, e := c.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER, true)
 		err = errors.Join(err, e)
 	}()
-	insert, _, err := c.Prepare(`INSERT OR IGNORE INTO delivery (id, stored_at, metadata, body) VALUES (?, ?, ?, ?)`)
+	var insert, mark *sqlite3.Stmt
+	err = prepare(c,
+		statement{&insert, insertDelivery + ` ON CONFLICT DO NOTHING`},
+		statement{&mark, `INSERT INTO attempt (id, attempts, last_error, next_attempt, parked) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
+	)
 	if err != nil {
 		return found, err
 	}
-	defer insert.Close()
-	mark, _, err := c.Prepare(`INSERT OR IGNORE INTO attempt (id, attempts, last_error, next_attempt, parked) VALUES (?, ?, ?, ?, ?)`)
-	if err != nil {
-		return found, err
-	}
-	defer mark.Close()
 	free := im.free()
 	newest := lastID
 	for number := uint32(1); number <= im.pages; number++ {
 		if free[number] {
 			continue
 		}
-		b, err := im.page(number)
-		if err != nil {
+		b, damage := im.page(number)
+		if damage != nil {
 			found.damaged += pageSize
-			continue
 		}
 		for _, row := range im.rows(b) {
-			var stmt *sqlite3.Stmt
-			switch row.table() {
-			case "delivery":
-				if _, err := parseMetadata(row.values[2].bytes); err != nil {
-					continue
-				}
-				stmt = insert
-				if err := errors.Join(stmt.BindBlob(4, row.values[3].bytes)); err != nil {
-					return found, err
-				}
-			case "attempt":
-				stmt = mark
-				if err := errors.Join(stmt.BindInt64(4, row.values[3].number), stmt.BindInt64(5, row.values[4].number)); err != nil {
-					return found, err
-				}
-			case "state":
-				newest = max(newest, row.values[1].number)
-				found.expected = row.values[2].number
-				found.counted = true
-				continue
-			default:
-				continue
+			v := row.values
+			switch table := row.table(); {
+			case table == "delivery" && row.whole():
+				// The record's own checksum is right, so its page need not be.
+				err = errors.Join(insert.BindInt64(1, row.id), insert.BindInt64(2, v[1].number), insert.BindInt64(3, v[2].number),
+					insert.BindRawText(4, v[3].bytes), insert.BindBlob(5, v[4].bytes), insert.Exec())
+			case table == "attempt" && damage == nil:
+				err = errors.Join(mark.BindInt64(1, row.id), mark.BindInt64(2, v[1].number), mark.BindRawText(3, v[2].bytes),
+					mark.BindInt64(4, v[3].number), mark.BindInt64(5, v[4].number), mark.Exec())
+			case table == "state" && damage == nil:
+				newest = max(newest, v[1].number)
+				found.expected, found.counted = v[2].number, true
 			}
-			err := errors.Join(stmt.BindInt64(1, row.id), stmt.BindInt64(2, row.values[1].number), stmt.BindRawText(3, row.values[2].bytes), stmt.Exec())
 			if err != nil {
 				return found, err
 			}
@@ -305,7 +293,7 @@ func (r *row) table() string {
 		kinds[i] = v.kind
 	}
 	switch string(kinds) {
-	case "0itb":
+	case "0iitb":
 		return "delivery"
 	case "0itii":
 		return "attempt"
@@ -315,10 +303,17 @@ func (r *row) table() string {
 	return ""
 }
 
-// rows returns the rows of a page; none, when the page is no leaf of a table. A row
-// that goes on in a damaged page is left out.
+// whole reports whether a row of delivery is as it was written.
+func (r *row) whole() bool {
+	sum := sumWithID(sumOf(r.values[3].bytes, r.values[4].bytes), r.id)
+	_, err := parseMetadata(r.values[3].bytes)
+	return err == nil && int64(sum) == r.values[2].number
+}
+
+// rows returns the rows of a page as far as they can be read; none, when the page is no
+// leaf of a table.
 func (im *image) rows(b []byte) []row {
-	if b[0] != 0x0d {
+	if len(b) == 0 || b[0] != 0x0d {
 		return nil
 	}
 	var rows []row
@@ -374,7 +369,7 @@ func (im *image) payload(size int64, cell []byte) ([]byte, error) {
 	if int64(len(cell)) < local {
 		return nil, errDamaged
 	}
-	payload := append(make([]byte, 0, size), cell[:local]...)
+	payload := append(make([]byte, 0, min(size, 1<<20)), cell[:local]...)
 	if local == size {
 		return payload, nil
 	}
@@ -384,7 +379,7 @@ func (im *image) payload(size int64, cell []byte) ([]byte, error) {
 	next := binary.BigEndian.Uint32(cell[local:])
 	for int64(len(payload)) < size {
 		b, err := im.page(next)
-		if err != nil {
+		if len(b) == 0 {
 			return nil, err
 		}
 		next = binary.BigEndian.Uint32(b)

@@ -333,7 +333,7 @@ func (s *Store) Room() error {
 	default:
 	}
 	d := *s.disk.Load()
-	d.frames = 0 // a checkpoint comes before a refusal
+	d.frames, d.walSize = 0, min(d.walSize, walReserve) // a checkpoint comes before a refusal
 	return s.roomFor(d, roomPages)
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -14,21 +15,25 @@ type writer struct {
 	wal  vfs.File
 	file vfs.File
 
-	begin, commit, rollback        *sqlite3.Stmt
-	insert, remove, removeAttempt  *sqlite3.Stmt
-	wasParked, attempt             *sqlite3.Stmt
-	state, anyAttempt, pages, free *sqlite3.Stmt
-	version                        *sqlite3.Stmt
-	newest, records, parked        int64 // of the last commit
-	pageCount, freePages           int64
-	frames                         int64 // of the WAL that hold commits
-	walSize                        int64 // bytes of the WAL on disk
-	allocated                      int64 // bytes of the database that are on disk for sure
-	aside                          int64 // bytes of the files that were set aside
-	checkpointAt                   int64 // frames
-	dataVersion                    int64
-	attempts                       bool // there may be rows in attempt
+	begin, commit, rollback               *sqlite3.Stmt
+	insert, remove, removeAttempt         *sqlite3.Stmt
+	wasParked, attempt                    *sqlite3.Stmt
+	state, count, anyAttempt, pages, free *sqlite3.Stmt
+	version                               *sqlite3.Stmt
+	newest, records, parked               int64 // of the last commit
+	pageCount, freePages                  int64
+	frames                                int64     // of the WAL that hold commits
+	walSize                               int64     // bytes of the WAL on disk
+	allocated                             int64     // bytes of the database that are on disk for sure
+	aside                                 int64     // bytes of the files that were set aside
+	blockedUntil                          time.Time // a reader keeps the WAL from beginning anew
+	checkpointAt                          int64     // frames
+	dataVersion                           int64
+	attempts                              bool // there may be rows in attempt
 }
+
+// blockedPause is how long a reader who keeps the WAL is not waited for again.
+const blockedPause = 30 * time.Second
 
 // walReserve is kept on disk for the WAL, so that deletions commit when the disk is
 // full: they begin the WAL anew, and need no room beside it.
@@ -63,29 +68,26 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 		w.walSize = max(w.walSize, 32+w.frames*frameSize)
 		return nil
 	})
-	for _, p := range []struct {
-		stmt **sqlite3.Stmt
-		sql  string
-	}{
+	err = prepare(c, []statement{
 		{&w.begin, `BEGIN IMMEDIATE`},
 		{&w.commit, `COMMIT`},
 		{&w.rollback, `ROLLBACK`},
-		{&w.insert, `INSERT INTO delivery (id, stored_at, metadata, body) VALUES (?, ?, ?, ?)`},
+		{&w.insert, insertDelivery},
 		{&w.remove, `DELETE FROM delivery WHERE id = ?`},
 		{&w.removeAttempt, `DELETE FROM attempt WHERE id = ? RETURNING parked`},
 		{&w.wasParked, `SELECT coalesce(a.parked, 0) FROM delivery d LEFT JOIN attempt a ON a.id = d.id WHERE d.id = ?`},
 		{&w.attempt, `INSERT INTO attempt (id, attempts, last_error, next_attempt, parked) VALUES (?, 1, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1, last_error = excluded.last_error,
 			next_attempt = excluded.next_attempt, parked = excluded.parked`},
-		{&w.state, `UPDATE state SET newest = max(newest, ?), records = records + ?, parked = parked + ? RETURNING newest, records, parked`},
+		{&w.state, `SELECT newest, records, parked FROM state`},
+		{&w.count, `UPDATE state SET newest = max(newest, ?), records = records + ?, parked = parked + ? RETURNING newest, records, parked`},
 		{&w.anyAttempt, `SELECT EXISTS (SELECT 1 FROM attempt)`},
 		{&w.pages, `PRAGMA page_count`},
 		{&w.free, `PRAGMA freelist_count`},
 		{&w.version, `PRAGMA data_version`},
-	} {
-		if *p.stmt, _, err = c.Prepare(p.sql); err != nil {
-			return nil, err
-		}
+	}...)
+	if err != nil {
+		return nil, err
 	}
 	if w.file, err = databaseOf(c); err != nil {
 		return nil, err
@@ -114,7 +116,7 @@ func (w *writer) rewriteWAL() error {
 	if err := w.begin.Exec(); err != nil {
 		return err
 	}
-	defer w.rollback.Exec()
+	defer func() { _ = w.rollback.Exec() }() // nothing was written
 	size, err := w.wal.Size()
 	if err != nil {
 		return err
@@ -138,24 +140,29 @@ func (w *writer) rewriteWAL() error {
 
 // refresh reads the figures that other connections may have changed.
 func (w *writer) refresh() error {
-	state, _, err := w.conn.Prepare(`SELECT newest, records, parked FROM state`)
+	if err := w.readState(w.state); err != nil {
+		return err
+	}
+	attempts, err := number(w.anyAttempt)
 	if err != nil {
 		return err
 	}
-	defer state.Close()
-	if !state.Step() {
-		if err := state.Err(); err != nil {
-			return err
-		}
-		return fmt.Errorf("reading the spool's state: %w", sqlite3.CORRUPT)
-	}
-	w.newest, w.records, w.parked = state.ColumnInt64(0), state.ColumnInt64(1), state.ColumnInt64(2)
-	any, err := number(w.anyAttempt)
-	if err != nil {
-		return err
-	}
-	w.attempts = any != 0
+	w.attempts = attempts != 0
 	return w.countPages()
+}
+
+// readState reads the row of state that a statement gives.
+func (w *writer) readState(stmt *sqlite3.Stmt) error {
+	rows := 0
+	err := query(stmt, func() (bool, error) {
+		rows++
+		w.newest, w.records, w.parked = stmt.ColumnInt64(0), stmt.ColumnInt64(1), stmt.ColumnInt64(2)
+		return true, nil
+	})
+	if err == nil && rows != 1 {
+		err = fmt.Errorf("reading the spool's state: expected one row, got %d: %w", rows, sqlite3.CORRUPT)
+	}
+	return err
 }
 
 func (w *writer) countPages() (err error) {
@@ -164,14 +171,6 @@ func (w *writer) countPages() (err error) {
 	}
 	w.freePages, err = number(w.free)
 	return err
-}
-
-// number returns the one number that a prepared statement gives.
-func number(stmt *sqlite3.Stmt) (int64, error) {
-	stmt.Step()
-	n := stmt.ColumnInt64(0)
-	err := stmt.Err()
-	return n, errors.Join(err, stmt.Reset())
 }
 
 // changed reports whether another connection has committed since the last call.
@@ -237,9 +236,17 @@ func (w *writer) rewriteSize() error {
 }
 
 // checkpoint copies the WAL into the database and syncs it. The mode RESTART waits for
-// readers, and the next commit begins the WAL anew; TRUNCATE gives up its room, too.
+// readers, and the next commit begins the WAL anew; TRUNCATE gives up its room, too. A
+// reader who keeps the WAL for long, such as an operator's open transaction, is waited
+// for now and then, and not before each commit.
 func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
+	if mode != sqlite3.CHECKPOINT_PASSIVE && time.Now().Before(w.blockedUntil) {
+		return fmt.Errorf("checkpointing: %w", sqlite3.BUSY)
+	}
 	frames, copied, err := w.conn.WALCheckpoint("main", mode)
+	if isBusy(err) {
+		w.blockedUntil = time.Now().Add(blockedPause)
+	}
 	if err != nil {
 		return fmt.Errorf("checkpointing: %w", err)
 	}
@@ -254,6 +261,18 @@ func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
 		return w.reserveWAL()
 	}
 	return nil
+}
+
+// makeRoom begins the WAL anew, and gives up what it takes beyond its reserve. It
+// reports whether that changed anything.
+func (w *writer) makeRoom() (bool, error) {
+	switch {
+	case w.walSize > walReserve:
+		return true, w.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
+	case w.frames > 0:
+		return true, w.checkpoint(sqlite3.CHECKPOINT_RESTART)
+	}
+	return false, nil
 }
 
 // shrink gives the room of an empty database back.
@@ -273,34 +292,25 @@ func (w *writer) transact(work work, first int64) (err error) {
 	if err := w.begin.Exec(); err != nil {
 		return err
 	}
+	before := *w
 	defer func() {
 		if err != nil {
 			_ = w.rollback.Exec() // SQLite may have rolled back by itself
-			_ = w.countPages()
+			w.newest, w.records, w.parked = before.newest, before.records, before.parked
+			w.pageCount, w.freePages, w.attempts = before.pageCount, before.freePages, before.attempts
 		}
 	}()
-	var records, parked int64
+	var records, parked int64 // by how much the counts change
 	for _, id := range work.deleted {
-		if err := w.remove.BindInt64(1, id); err != nil {
-			return err
-		}
-		if err := w.remove.Exec(); err != nil {
+		if err := errors.Join(w.remove.BindInt64(1, id), w.remove.Exec()); err != nil {
 			return err
 		}
 		records -= w.conn.Changes()
-		if !w.attempts {
-			continue
-		}
-		if err := w.removeAttempt.BindInt64(1, id); err != nil {
+		unparked, err := w.removeAttempts(id)
+		if err != nil {
 			return err
 		}
-		if w.removeAttempt.Step() {
-			parked -= w.removeAttempt.ColumnInt64(0)
-			w.removeAttempt.Step()
-		}
-		if err := w.removeAttempt.Reset(); err != nil {
-			return err
-		}
+		parked -= unparked
 	}
 	for _, m := range work.marked {
 		for _, id := range m.ids {
@@ -311,64 +321,62 @@ func (w *writer) transact(work work, first int64) (err error) {
 			parked += change
 		}
 	}
-	id, newest := first, int64(0)
+	var newest int64
 	for _, a := range work.arrivals {
-		us := a.storedAt.UnixMicro()
-		for i, r := range a.records {
-			if err := w.insertOne(id, us, a.metadata[i], r.Body); err != nil {
+		for i := range a.records {
+			if err := w.insertOne(first, a, i); err != nil {
 				return err
 			}
-			newest = id
-			id++
+			newest = first
+			first++
 			records++
 		}
 	}
-	if err := errors.Join(w.state.BindInt64(1, newest), w.state.BindInt64(2, records), w.state.BindInt64(3, parked)); err != nil {
+	err = errors.Join(w.count.BindInt64(1, newest), w.count.BindInt64(2, records), w.count.BindInt64(3, parked))
+	if err != nil {
 		return err
 	}
-	if !w.state.Step() {
-		if err := w.state.Reset(); err != nil {
-			return err
-		}
-		return fmt.Errorf("updating the spool's state: %w", sqlite3.CORRUPT)
-	}
-	newest = w.state.ColumnInt64(0)
-	all, allParked := w.state.ColumnInt64(1), w.state.ColumnInt64(2)
-	w.state.Step()
-	if err := w.state.Reset(); err != nil {
+	if err := w.readState(w.count); err != nil {
 		return err
-	}
-	anyAttempt := int64(0)
-	if w.attempts || len(work.marked) > 0 {
-		if anyAttempt, err = number(w.anyAttempt); err != nil {
-			return err
-		}
 	}
 	if err := w.countPages(); err != nil {
 		return err
 	}
-	if err := w.commit.Exec(); err != nil {
-		return err
+	if w.attempts {
+		attempts, err := number(w.anyAttempt)
+		if err != nil {
+			return err
+		}
+		w.attempts = attempts != 0
 	}
-	w.newest, w.records, w.parked = newest, all, allParked
-	w.attempts = anyAttempt != 0
-	return nil
+	return w.commit.Exec()
 }
 
-func (w *writer) insertOne(id, storedAt int64, metadata, body []byte) error {
+// removeAttempts removes what is noted of the refusals of a record, and returns 1 when
+// the record was parked.
+func (w *writer) removeAttempts(id int64) (parked int64, err error) {
+	if !w.attempts {
+		return 0, nil
+	}
+	if err := w.removeAttempt.BindInt64(1, id); err != nil {
+		return 0, err
+	}
+	return number(w.removeAttempt)
+}
+
+func (w *writer) insertOne(id int64, a *arrival, i int) error {
+	body := a.records[i].Body
 	if body == nil {
-		body = []byte{}
+		body = []byte{} // NULL otherwise
 	}
-	if err := w.insert.BindInt64(1, id); err != nil {
-		return err
-	}
-	if err := w.insert.BindInt64(2, storedAt); err != nil {
-		return err
-	}
-	if err := w.insert.BindRawText(3, metadata); err != nil {
-		return err
-	}
-	if err := w.insert.BindBlob(4, body); err != nil {
+	err := errors.Join(
+		w.insert.BindInt64(1, id),
+		w.insert.BindInt64(2, a.storedAt.UnixMicro()),
+		w.insert.BindInt64(3, int64(sumWithID(a.sums[i], id))),
+		w.insert.BindRawText(4, a.metadata[i]),
+		w.insert.BindBlob(5, body),
+	)
+	if err != nil {
 		return err
 	}
 	return w.insert.Exec()
@@ -380,18 +388,20 @@ func (w *writer) markOne(id int64, mark Mark) (int64, error) {
 	if err := w.wasParked.BindInt64(1, id); err != nil {
 		return 0, err
 	}
-	there := w.wasParked.Step()
+	there := false
 	var before, after int64
-	if there {
-		before = w.wasParked.ColumnInt64(0)
-	}
-	if err := w.wasParked.Reset(); err != nil || !there {
+	err := query(w.wasParked, func() (bool, error) {
+		there, before = true, w.wasParked.ColumnInt64(0)
+		return true, nil
+	})
+	if err != nil || !there {
 		return 0, err
 	}
 	if mark.Parked {
 		after = 1
 	}
-	err := errors.Join(
+	w.attempts = true
+	err = errors.Join(
 		w.attempt.BindInt64(1, id),
 		w.attempt.BindText(2, mark.LastError),
 		w.attempt.BindInt64(3, micros(mark.NextAttempt)),
@@ -403,21 +413,10 @@ func (w *writer) markOne(id int64, mark Mark) (int64, error) {
 	return after - before, w.attempt.Exec()
 }
 
-// close closes the connection with its statements; w may be nil.
+// close closes the connection; w may be nil.
 func (w *writer) close() error {
 	if w == nil {
 		return nil
 	}
 	return closeConn(w.conn)
-}
-
-func closeConn(c *sqlite3.Conn) error {
-	var stmts []*sqlite3.Stmt
-	for stmt := range c.Stmts() {
-		stmts = append(stmts, stmt)
-	}
-	for _, stmt := range stmts {
-		_ = stmt.Close() // returns the error of the statement's last step again
-	}
-	return c.Close()
 }
