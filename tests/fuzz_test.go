@@ -26,7 +26,7 @@ func FuzzDecode(f *testing.F) {
 		if _, err := v.Payload(d); err != nil {
 			u, ok := errors.AsType[*vendors.Undecodable](err)
 			require.True(t, ok, "%v", err)
-			require.Equal(t, vendors.Malformed, u.Reason)
+			require.Equal(t, delivery.Malformed, u.Reason)
 			return
 		}
 		requireEvents(t, v, d)

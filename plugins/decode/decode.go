@@ -32,12 +32,6 @@ const (
 	fieldMaxEventBytes = "max_event_bytes"
 )
 
-// The metadata keys of a message that cannot be decoded.
-const (
-	metaReason = "decode_reason"
-	metaDetail = "decode_detail"
-)
-
 // Register registers <vendor>_decode for every vendor of the registry, and
 // webhook_decode.
 func Register() {
@@ -250,13 +244,13 @@ func (p *processor) Process(ctx context.Context, msg *service.Message) (service.
 	if err == nil {
 		return batch, nil
 	}
-	reason := vendors.Misconfigured
+	reason := delivery.Misconfigured
 	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
 		reason = u.Reason
 	}
 	p.undecodable.add(1, [2]string{vendor, string(reason)})
-	msg.MetaSetMut(metaReason, string(reason))
-	msg.MetaSetMut(metaDetail, vendors.Clean(err.Error(), 512))
+	msg.MetaSetMut(delivery.KeyReason, string(reason))
+	msg.MetaSetMut(delivery.KeyDetail, vendors.Clean(err.Error(), 512))
 	return nil, err
 }
 
@@ -383,7 +377,7 @@ func (j *job) free() {
 func (j *job) add(e event.Event) error {
 	j.text = e.AppendJSON(slices.Grow(j.text[:0], len(e.Data.Raw)+2<<10))
 	if len(j.text) > j.maxEventBytes {
-		return vendors.Refuse(vendors.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
+		return vendors.Refuse(delivery.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
 	schema := e.Schema()
 	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})

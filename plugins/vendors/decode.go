@@ -49,7 +49,7 @@ func BindTo[T any](in *Input, native *T) {
 
 // TooMany returns the error of a payload that gives more than MaxEvents events.
 func (in *Input) TooMany() error {
-	return Refuse(TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", in.vendor.Name, in.MaxEvents)
+	return Refuse(delivery.TooManyEvents, "decoding %s delivery: expected at most %d events, it gives more", in.vendor.Name, in.MaxEvents)
 }
 
 // Read returns a reader for the next event. The reader may be used until Read is called
@@ -112,27 +112,16 @@ func Content(parts ...payload.Value) Identity { return identity(event.IDContent,
 
 // Undecodable is a delivery that cannot become events.
 type Undecodable struct {
-	Reason Reason
+	Reason delivery.Reason // all but Failed
 	Err    error
 }
-
-// Reason is why a delivery cannot become events.
-type Reason string
-
-// The reasons of a delivery that cannot become events.
-const (
-	Malformed     Reason = "malformed"       // the body is no JSON object and no form
-	TooManyEvents Reason = "too_many_events" // the payload gives more events than the configuration allows
-	EventTooLarge Reason = "event_too_large" // an event has more bytes than the configuration allows
-	Misconfigured Reason = "misconfigured"   // a field of the configuration gives a value that cannot be used, such as a vendor that is not compiled in
-)
 
 func (u *Undecodable) Error() string { return u.Err.Error() }
 
 func (u *Undecodable) Unwrap() error { return u.Err }
 
 // Refuse returns an error of type *Undecodable.
-func Refuse(reason Reason, format string, args ...any) error {
+func Refuse(reason delivery.Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
@@ -142,7 +131,7 @@ func Refuse(reason Reason, format string, args ...any) error {
 // an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
-		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
+		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
 	}
 	read := payload.Parse
 	if isForm(d) {
@@ -150,7 +139,7 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	}
 	document, err := read(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)))
 	if err != nil {
-		return payload.Value{}, Refuse(Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
+		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
 	if len(v.RedactedKeys) > 0 {
 		whole := document
@@ -158,7 +147,7 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		whole.Release()
 	}
 	if document.Kind() != payload.Object {
-		return document, Refuse(Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
+		return document, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
 }
