@@ -17,11 +17,16 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/hookswitch /hookswitch
 COPY configs /configs
 
-# Configs write into this folder, like the quickstart its dead letters. Mount a
-# volume here to keep what they write.
+# The spool and files of dead letters are here. A new volume of Docker takes over the
+# owner of the folder; a folder of the host or a volume of Kubernetes does not, so it
+# has to belong to this user (in Kubernetes securityContext.fsGroup: 65532). Give each
+# process a volume of its own with a name, as one without a name goes with its
+# container, and with it what was acknowledged and is not delivered yet.
 COPY --from=build --chown=65532:65532 /out/data /data
+VOLUME /data
 WORKDIR /data
 USER 65532:65532
+ENV HOOKSWITCH_SPOOL_DIR=/data/spool
 
 # Nobody outside of a container reaches its loopback, so deliveries are taken on all
 # addresses. The admin endpoints stay on loopback, unless HOOKSWITCH_ADMIN_ADDRESS

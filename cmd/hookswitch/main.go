@@ -38,6 +38,7 @@ func main() {
 		service.CLIOptAddCommand(docsCommand()),
 		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(sendCommand()),
+		service.CLIOptAddCommand(spoolCommand()),
 	)...)
 }
 
@@ -60,11 +61,11 @@ func options() []service.CLIOptFunc {
 		service.CLIOptSetMainSchemaFrom(func() *service.ConfigSchema {
 			schema := env.FullConfigSchema(version, date)
 			schema.SetFieldDefault(adminAddress(), "http", "address")
-			// Summaries cannot be added up over processes. The buckets go on to where
-			// senders are answered at the latest.
+			// Summaries cannot be added up over processes. The buckets go from what a
+			// sync of a fast disk takes to where senders are answered at the latest.
 			schema.SetFieldDefault(map[string]any{"prometheus": map[string]any{
 				"use_histogram_timing": true,
-				"histogram_buckets":    []any{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60},
+				"histogram_buckets":    []any{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60},
 			}}, "metrics")
 			schema.SetFieldDefault(map[string]any{"@service": "hookswitch"}, "logger", "static_fields")
 			return schema

@@ -354,12 +354,16 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 		s.stalled = now
 	}
 	if n := len(b.ids); n > 1 && (others || s.probe(b, now)) {
-		// The halves are offered at once, and count the failure, so that one that
-		// fails while the other passes is halved at once, too.
+		// The halves are offered at once. Where others pass, a half that fails while
+		// the other passes is halved at once, too.
+		failures := b.failures
+		if others {
+			failures = 1
+		}
 		first := &batch{ids: b.ids[: n/2 : n/2], bytes: b.bytes / 2}
 		second := &batch{ids: b.ids[n/2:], bytes: b.bytes - b.bytes/2}
 		for _, half := range []*batch{first, second} {
-			half.since, half.failures, half.acks, half.due = b.since, 1, s.acks, now
+			half.since, half.failures, half.acks, half.due = b.since, failures, s.acks, now
 			s.wait(half)
 		}
 		return []*batch{first, second}

@@ -168,6 +168,19 @@ The message's bytes are the body, and its metadata is what else is known of the 
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops, has no memory for another body, or a spool takes nothing.
 
-Counts: ` + "`webhook_deliveries` by route and outcome (`handshake` where TLS fails and `unreadable` where net/http refuses a request, which are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
+Counts: ` + "`webhook_deliveries` by route and outcome (" + outcomeList() + "; of the last two, `unreadable` is a request that net/http refuses and `handshake` a failure of TLS: they are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
 	return b.String()
+}
+
+// outcomeList names all outcomes with their status, in the words of the metric.
+func outcomeList() string {
+	var words []string
+	for _, a := range answers {
+		word := "`" + a.label + "`"
+		if a.status != 0 {
+			word += fmt.Sprintf(" %d", a.status)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
 }

@@ -115,7 +115,7 @@ func TestHelp(t *testing.T) {
 	text := mustRun(t, "--help")
 	require.Contains(t, text, "Hookswitch")
 	require.NotContains(t, text, "benthos")
-	for _, command := range []string{"run", "lint", "test", "list", "create", "echo", "blobl", "streams", "health", "docs", "send", "template"} {
+	for _, command := range []string{"run", "lint", "test", "list", "create", "echo", "blobl", "streams", "health", "docs", "send", "spool", "template"} {
 		require.Regexp(t, `(?m)^   `+command+`\b`, text)
 	}
 	require.Equal(t, text, mustRun(t), "without arguments")

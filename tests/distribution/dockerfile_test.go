@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,8 +136,21 @@ func TestDockerfile(t *testing.T) {
 		require.Regexp(t, `^[1-9][0-9]*:[1-9][0-9]*$`, file.one(t, "USER"))
 	})
 
+	// Docker gives a new volume the owner that the folder has where VOLUME stands.
+	t.Run("the spool is in a volume that the user owns", func(t *testing.T) {
+		volume := file.one(t, "VOLUME")
+		copied := slices.IndexFunc(file, func(i instruction) bool {
+			return i.name == "COPY" && strings.HasPrefix(i.args, "--from=build --chown="+file.one(t, "USER")+" ") && strings.HasSuffix(i.args, " "+volume)
+		})
+		require.GreaterOrEqual(t, copied, 0, "the folder of the volume is not the user's")
+		require.Greater(t, slices.Index(file, instruction{"VOLUME", volume}), copied)
+		directories := file.all("WORKDIR")
+		require.Equal(t, volume, directories[len(directories)-1], "dead letters have relative paths")
+		require.Contains(t, file.all("ENV"), "HOOKSWITCH_SPOOL_DIR="+volume+"/spool")
+	})
+
 	t.Run("it serves and is healthy", func(t *testing.T) {
-		require.Equal(t, []string{"HOOKSWITCH_ADDRESS=0.0.0.0:8080"}, file.all("ENV"))
+		require.Contains(t, file.all("ENV"), "HOOKSWITCH_ADDRESS=0.0.0.0:8080")
 		require.Equal(t, []string{"/hookswitch"}, command(t, file.one(t, "ENTRYPOINT")))
 		_, check, ok := strings.Cut(file.one(t, "HEALTHCHECK"), "CMD ")
 		require.True(t, ok)

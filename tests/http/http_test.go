@@ -192,6 +192,7 @@ func TestForward(t *testing.T) {
 	r := startReceiver(t, always(http.StatusNoContent))
 	h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL="+r.URL, "HOOKSWITCH_HTTP_AUTHORIZATION=Bearer sesame")
 	h.Deliver(t, samples...)
+	h.Drained(t)
 	requests, _ := r.all()
 	var bodies []string
 	for _, req := range requests {
@@ -210,6 +211,7 @@ func TestForwardBatches(t *testing.T) {
 	r := startReceiver(t, always(http.StatusOK))
 	h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL="+r.URL, "HOOKSWITCH_HTTP_BATCH=7")
 	h.Deliver(t, samples...)
+	h.Drained(t)
 	requests, _ := r.all()
 	var bodies []string
 	for _, req := range requests {
@@ -227,6 +229,7 @@ func TestForwardBatches(t *testing.T) {
 	// A delivery report goes out in batches, too.
 	report := services.SampleOf(t, "mobiniti/testdata/delivery_report/messages_10000.json.gz")
 	h.Deliver(t, report)
+	h.Drained(t)
 	later, _ := r.all()
 	n := 0
 	for _, req := range later[len(requests):] {
@@ -251,6 +254,7 @@ func TestForwardRetries(t *testing.T) {
 		})
 		h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL="+r.URL)
 		h.Deliver(t, sample)
+		h.Drained(t)
 		requests, n := r.all()
 		require.Len(t, requests, 1)
 		require.Equal(t, 2, n)
@@ -258,8 +262,8 @@ func TestForwardRetries(t *testing.T) {
 	}
 }
 
-// TestForwardOutage has receivers that take nothing: the sender is told, and what
-// could be decoded is no dead letter.
+// TestForwardOutage has receivers that take nothing: the sender is answered from the
+// disk, what could be decoded is no dead letter, and all of it waits.
 func TestForwardOutage(t *testing.T) {
 	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
 	for name, answer := range map[string]func(int) int{
@@ -271,34 +275,45 @@ func TestForwardOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := startReceiver(t, answer)
-			h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL="+r.URL)
-			requireOutage(t, h, sample)
-			requests, _ := r.all()
-			require.Empty(t, requests)
+			requireOutage(t, sample, "HOOKSWITCH_HTTP_URL="+r.URL)
+			taken, requests := r.all()
+			require.Empty(t, taken)
+			require.NotZero(t, requests)
 		})
 	}
 	t.Run("down", func(t *testing.T) {
 		t.Parallel()
-		h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL=http://"+services.FreeAddress(t))
-		requireOutage(t, h, sample)
+		requireOutage(t, sample, "HOOKSWITCH_HTTP_URL=http://"+services.FreeAddress(t))
 	})
 	t.Run("down, in batches", func(t *testing.T) {
 		t.Parallel()
-		h := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL=http://"+services.FreeAddress(t), "HOOKSWITCH_HTTP_BATCH=10")
-		requireOutage(t, h, sample)
+		requireOutage(t, sample, "HOOKSWITCH_HTTP_URL=http://"+services.FreeAddress(t), "HOOKSWITCH_HTTP_BATCH=10")
 	})
 }
 
-func requireOutage(t *testing.T, h *services.Hookswitch, sample services.Sample) {
+// requireOutage also stops the process, and starts it with a receiver that takes
+// what the first one did not.
+func requireOutage(t *testing.T, sample services.Sample, env ...string) {
 	t.Helper()
-	status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Empty(t, h.Lines(t, deadLetters))
+	dir := t.TempDir()
+	h := services.Start(t, "http.yaml", append(env, "HOOKSWITCH_SPOOL_DIR="+dir)...)
+	h.Deliver(t, sample)
 
-	// What cannot be decoded is one all the same.
-	status, err = h.Post(sample.Vendor, sample.Event, sample.ContentType, []byte("no JSON"))
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status)
-	require.Len(t, h.Lines(t, deadLetters), 1)
+	// What cannot be decoded is a dead letter all the same.
+	broken := sample
+	broken.Body = []byte("no JSON")
+	h.Deliver(t, broken)
+	services.Eventually(t, func() bool { return len(h.Lines(t, deadLetters)) == 1 }, "the dead letter is written")
+	services.Eventually(t, func() bool { return h.Metric(t, "spool_redelivered") > 0 }, "the event is offered again")
+	services.Eventually(t, func() bool { return h.Metric(t, "spool_records") == 1 }, "the event alone waits")
+	h.Stop()
+	require.Zero(t, h.Exited(t))
+
+	r := startReceiver(t, always(http.StatusOK))
+	h = services.Start(t, "http.yaml", "HOOKSWITCH_SPOOL_DIR="+dir, "HOOKSWITCH_HTTP_URL="+r.URL)
+	h.Drained(t)
+	taken, _ := r.all()
+	require.Len(t, taken, 1)
+	require.Contains(t, string(taken[0].body), `"type":"call.completed"`)
+	require.Empty(t, h.Lines(t, deadLetters))
 }

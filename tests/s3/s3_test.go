@@ -25,13 +25,14 @@ import (
 func TestMain(m *testing.M) { os.Exit(services.Run(m)) }
 
 var (
-	eventsKey      = regexp.MustCompile(`^events/date=(\d{4}-\d\d-\d\d)/vendor=([a-z]+)/schema=([a-z_.]+)/[0-9a-f-]{36}\.(jsonl\.gz|parquet)$`)
+	eventsKey      = regexp.MustCompile(`^events/date=(\d{4}-\d\d-\d\d)/[0-9a-f-]{36}\.(jsonl\.gz|parquet)$`)
 	deadLettersKey = regexp.MustCompile(`^dead_letters/date=\d{4}-\d\d-\d\d/[0-9a-f-]{36}\.jsonl\.gz$`)
 )
 
-func start(t *testing.T, s *services.S3, config, bucket string) *services.Hookswitch {
+// start starts a config that gathers for a second. Later variables win.
+func start(t *testing.T, s *services.S3, config, bucket string, env ...string) *services.Hookswitch {
 	t.Helper()
-	return services.Start(t, config, append(s.Env, "HOOKSWITCH_S3_BUCKET="+bucket)...)
+	return services.Start(t, config, append(append(s.Env, "HOOKSWITCH_S3_BUCKET="+bucket, "HOOKSWITCH_S3_PERIOD=1s"), env...)...)
 }
 
 func lines(t *testing.T, packed []byte) []string {
@@ -63,43 +64,50 @@ func TestLines(t *testing.T) {
 	s := services.StartS3(t)
 	bucket := s.Bucket(t)
 	samples := services.Samples(t)
-	start(t, s, "s3.yaml", bucket).Deliver(t, samples...)
+	h := start(t, s, "s3.yaml", bucket)
+	h.Deliver(t, samples...)
+	h.Drained(t)
 
 	objects, letters := split(t, s.Objects(t, bucket))
 	services.RequireDeadLetters(t, samples, letters)
 	var events []string
 	for _, o := range objects {
 		require.Equal(t, "application/gzip", o.ContentType)
-		key := eventsKey.FindStringSubmatch(o.Key)
+		day := eventsKey.FindStringSubmatch(o.Key)[1]
 		for _, line := range lines(t, o.Body) {
 			var e struct {
-				Vendor     string `json:"vendor"`
-				DataSchema string `json:"dataschema"`
+				RecordedTime time.Time `json:"recordedtime"`
 			}
 			require.NoError(t, json.Unmarshal([]byte(line), &e), line)
-			require.Equal(t, key[2], e.Vendor)
-			require.Equal(t, "urn:hookswitch:"+key[3]+":1", e.DataSchema)
+			require.Equal(t, day, e.RecordedTime.Format(time.DateOnly))
 			events = append(events, line)
 		}
 	}
 	services.RequireEvents(t, samples, services.Unstamped(t, events))
-	require.Less(t, len(objects), len(events), "an object holds many events")
+	require.LessOrEqual(t, len(objects), 10, "an object holds all events of a second")
 }
 
-// TestReport writes the events of one large delivery: an object a schema.
+// TestReport writes the events of one large delivery: one object.
 func TestReport(t *testing.T) {
 	s := services.StartS3(t)
 	bucket := s.Bucket(t)
 	h := start(t, s, "s3.yaml", bucket)
 	h.Deliver(t, services.SampleOf(t, "mobiniti/testdata/delivery_report/messages_10000.json.gz"))
+	h.Drained(t)
 	counts := map[string]int{}
 	objects, letters := split(t, s.Objects(t, bucket))
 	require.Empty(t, letters)
 	for _, o := range objects {
-		counts[eventsKey.FindStringSubmatch(o.Key)[3]] += len(lines(t, o.Body))
+		for _, line := range lines(t, o.Body) {
+			var e struct {
+				Type string `json:"type"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(line), &e), line)
+			counts[e.Type]++
+		}
 	}
 	require.Equal(t, map[string]int{"message.delivered": 9000, "message.failed": 900, "message.bounced": 100}, counts)
-	require.Len(t, objects, 3)
+	require.Len(t, objects, 1)
 }
 
 // TestReplicas has two of them write at once: no object replaces another's.
@@ -108,8 +116,10 @@ func TestReplicas(t *testing.T) {
 	bucket := s.Bucket(t)
 	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
 	var senders sync.WaitGroup
+	var replicas []*services.Hookswitch
 	for range 2 {
 		h := start(t, s, "s3.yaml", bucket)
+		replicas = append(replicas, h)
 		for range 3 {
 			senders.Go(func() {
 				status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
@@ -119,6 +129,9 @@ func TestReplicas(t *testing.T) {
 		}
 	}
 	senders.Wait()
+	for _, h := range replicas {
+		h.Drained(t)
+	}
 	n := 0
 	for _, o := range s.Objects(t, bucket) {
 		n += len(lines(t, o.Body))
@@ -126,64 +139,73 @@ func TestReplicas(t *testing.T) {
 	require.Equal(t, 6, n)
 }
 
-// TestOutage has a server that goes away: the sender is told, and what could be
-// decoded is nowhere a dead letter.
+// TestOutage has a server that goes away: the senders are answered from the disk,
+// nothing of it is a dead letter, and when a server is there again it has all.
 func TestOutage(t *testing.T) {
 	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
 	for _, config := range []string{"s3.yaml", "lake.yaml"} {
 		t.Run(config, func(t *testing.T) {
 			t.Parallel()
+			spool := "HOOKSWITCH_SPOOL_DIR=" + t.TempDir()
 			s := services.NewS3(t)
 			bucket := s.Bucket(t)
-			h := start(t, s, config, bucket)
+			h := start(t, s, config, bucket, spool)
 			h.Deliver(t, sample)
+			h.Drained(t)
 			s.Stop()
-			status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusServiceUnavailable, status)
-			require.Empty(t, h.Lines(t, "dead_letters.jsonl"))
+			const more = 20
+			for range more {
+				h.Deliver(t, sample)
+			}
+			services.Eventually(t, func() bool { return h.Metric(t, "spool_redelivered") > 0 }, "the upload is tried again")
+			services.Eventually(t, func() bool { return h.Metric(t, "spool_records") == more }, "all wait")
+			h.Stop()
+			require.Zero(t, h.Exited(t))
+
+			s = services.NewS3(t)
+			bucket = s.Bucket(t)
+			h = start(t, s, config, bucket, spool)
+			h.Drained(t)
+			objects, letters := split(t, s.Objects(t, bucket))
+			require.Empty(t, letters)
+			require.Len(t, objects, 1, "they were gathered again")
+			if config == "s3.yaml" {
+				require.Len(t, lines(t, objects[0].Body), more)
+			}
 		})
 	}
 }
 
-// TestNoBucket has a bucket that is not there.
+// TestNoBucket has a bucket that is not there: the deliveries wait on disk.
 func TestNoBucket(t *testing.T) {
 	s := services.StartS3(t)
 	h := start(t, s, "s3.yaml", "hookswitch-test-nowhere")
-	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
-	status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusServiceUnavailable, status)
+	h.Deliver(t, services.SampleOf(t, "callrail/testdata/post_call/answered.json"))
+	services.Eventually(t, func() bool { return h.Metric(t, "spool_redelivered") > 0 }, "the upload is tried again")
+	services.Eventually(t, func() bool { return h.Metric(t, "spool_records") == 1 }, "the delivery waits")
 }
 
-// TestStop stops it while events are gathered: they are written all the same.
+// TestStop stops it while events are gathered: they wait on disk, and the stop waits
+// for nothing.
 func TestStop(t *testing.T) {
 	s := services.StartS3(t)
 	bucket := s.Bucket(t)
-	h := services.Start(t, "s3.yaml", append(s.Env, "HOOKSWITCH_S3_BUCKET="+bucket, "HOOKSWITCH_S3_PERIOD=4s")...)
-	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
-	type answer struct {
-		status int
-		err    error
-	}
-	answered := make(chan answer)
-	go func() {
-		status, err := h.Post(sample.Vendor, sample.Event, sample.ContentType, sample.Body)
-		answered <- answer{status, err}
-	}()
-	services.Eventually(t, func() bool { return h.Metric(t, "webhook_events") > 0 }, "the delivery is decoded")
-	go h.Stop()
-	got := <-answered
-	require.NoError(t, got.err)
-	require.Equal(t, http.StatusOK, got.status)
+	spool := "HOOKSWITCH_SPOOL_DIR=" + t.TempDir()
+	h := start(t, s, "s3.yaml", bucket, spool, "HOOKSWITCH_S3_PERIOD=1h")
+	h.Deliver(t, services.SampleOf(t, "callrail/testdata/post_call/answered.json"))
+	h.Stop()
+	require.Zero(t, h.Exited(t))
+	require.Empty(t, s.Objects(t, bucket))
+
+	start(t, s, "s3.yaml", bucket, spool).Drained(t)
 	require.Len(t, s.Objects(t, bucket), 1)
 }
 
 const query = `
 import duckdb, json, sys
 rows = duckdb.sql(f"""
-  SELECT id, type, vendor, source, partitionkey, dataschema, epoch_us(time) AS time, epoch_us(recordedtime) AS recordedtime, deliveryid, contact_phone, call_duration_seconds, data, strftime(date, '%Y-%m-%d') AS date, schema
-  FROM (SELECT *, 'urn:hookswitch:' || schema || ':1' AS dataschema FROM read_parquet('{sys.argv[1]}/events/**/*.parquet', hive_partitioning = true))
+  SELECT id, type, vendor, source, partitionkey, dataschema, epoch_us(time) AS time, epoch_us(recordedtime) AS recordedtime, deliveryid, contact_phone, call_duration_seconds, data, strftime(date, '%Y-%m-%d') AS date
+  FROM read_parquet('{sys.argv[1]}/events/**/*.parquet', hive_partitioning = true)
 """)
 types = dict(zip(rows.columns, map(str, rows.types)))
 stored = duckdb.sql(f"SELECT time, recordedtime FROM read_parquet('{sys.argv[1]}/events/**/*.parquet')")
@@ -199,7 +221,9 @@ func TestParquet(t *testing.T) {
 	python := services.DuckDB(t)
 	bucket := s.Bucket(t)
 	samples := services.Samples(t)
-	start(t, s, "lake.yaml", bucket).Deliver(t, samples...)
+	h := start(t, s, "lake.yaml", bucket)
+	h.Deliver(t, samples...)
+	h.Drained(t)
 
 	dir := t.TempDir()
 	objects, letters := split(t, s.Objects(t, bucket))

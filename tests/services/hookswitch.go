@@ -149,15 +149,21 @@ func (h *Hookswitch) Lines(t testing.TB, name string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// Metric returns the sum of a metric, whatever its labels.
-func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
+// Metrics returns the page of all metrics.
+func (h *Hookswitch) Metrics(t testing.TB) string {
 	t.Helper()
 	resp, err := h.client.Get("http://" + h.admin + "/metrics")
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
+	return string(text)
+}
+
+// Metric returns the sum of a metric, whatever its labels.
+func (h *Hookswitch) Metric(t testing.TB, name string) (sum float64) {
+	t.Helper()
+	for line := range strings.Lines(h.Metrics(t)) {
 		if rest, ok := strings.CutPrefix(line, name); ok && strings.ContainsAny(rest[:1], "{ ") {
 			fields := strings.Fields(line)
 			value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
@@ -228,6 +234,13 @@ func (h *Hookswitch) Get(path string) (int, error) {
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, err
+}
+
+// Drained waits until the output has all that the spool was given.
+func (h *Hookswitch) Drained(t testing.TB) {
+	t.Helper()
+	time.Sleep(1500 * time.Millisecond) // the spool tells the metrics once a second
+	Eventually(t, func() bool { return h.Metric(t, "spool_records") == 0 }, "the spool drains")
 }
 
 // Deliver posts samples, some at a time, and expects each to be taken.

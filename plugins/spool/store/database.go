@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -53,10 +54,7 @@ func touch(paths ...string) error {
 // connect opens a connection. It checkpoints nothing by itself, neither after a commit
 // nor at its close: what a failed sync has left must first be written again.
 func connect(path, vfsName string) (*sqlite3.Conn, error) {
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	if vfsName != "" {
-		uri.RawQuery = "vfs=" + url.QueryEscape(vfsName)
-	}
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "vfs=" + url.QueryEscape(cmp.Or(vfsName, unmappedVFS))}
 	c, err := sqlite3.OpenFlags(uri.String(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
