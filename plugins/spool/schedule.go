@@ -16,9 +16,10 @@ const (
 	lastRetry  = time.Minute
 	parkedFor  = 10 * time.Minute // until a parked record is offered again
 
-	parkedOut   = 8    // parked records under way at a time, so that they hold up nothing
-	parkedAhead = 256  // parked records looked up at a time
-	readAhead   = 1024 // records read from disk at a time
+	parkedOut   = 8               // parked records under way at a time, so that they hold up nothing
+	parkedAhead = 256             // parked records looked up at a time
+	settling    = 5 * time.Second // until what the disk knows of a parked record is what the schedule has told it
+	readAhead   = 1024            // records read from disk at a time
 
 	// A single record that waits for its retry lies on disk: this is what its place
 	// in the schedule takes of the window.
@@ -74,6 +75,7 @@ type schedule struct {
 	parkedOut  map[int64]time.Time // handed out, or settled until the time
 	lookParked time.Time           // when parked records are looked up next
 	moreParked bool                // there may be more of them on disk
+	resumed    bool                // all that was parked before the start has been looked up
 }
 
 func newSchedule(l limits, newest int64, now time.Time) *schedule {
@@ -252,8 +254,8 @@ func (s *schedule) parkedBefore(now time.Time) (before time.Time, ok bool) {
 		}
 	}
 	s.lookParked = now.Add(time.Second)
-	if first := s.started.Add(parkedFor); now.Before(first) {
-		return first, true
+	if !s.resumed {
+		return s.started.Add(parkedFor), true
 	}
 	return now, true
 }
@@ -261,6 +263,7 @@ func (s *schedule) parkedBefore(now time.Time) (before time.Time, ok bool) {
 // foundParked takes the ids that parkedBefore has asked for, at most parkedAhead.
 func (s *schedule) foundParked(ids []int64) {
 	s.moreParked = len(ids) == parkedAhead
+	s.resumed = s.resumed || !s.moreParked
 	for _, id := range ids {
 		if _, out := s.parkedOut[id]; !out {
 			s.parked = append(s.parked, id)
@@ -309,7 +312,7 @@ func (s *schedule) acknowledged(b *batch, now time.Time) {
 	s.settled(b)
 	s.acks++
 	if b.parked {
-		s.parkedOut[b.ids[0]] = now.Add(time.Minute) // its deletion is committed until then
+		s.parkedOut[b.ids[0]] = now.Add(settling)
 		s.lookParked = now
 	}
 	if !s.stalled.IsZero() {
@@ -382,8 +385,8 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 // up on disk, when its next attempt is due.
 func (s *schedule) park(b *batch, now time.Time) []*batch {
 	b.parked = true
-	b.due = now.Add(parkedFor + rand.N(parkedFor/10))
-	s.parkedOut[b.ids[0]] = now.Add(time.Minute) // its mark is committed until then
+	b.due = now.Add(parkedFor - rand.N(parkedFor/10))
+	s.parkedOut[b.ids[0]] = now.Add(settling)
 	return []*batch{b}
 }
 

@@ -288,6 +288,40 @@ func TestPoison(t *testing.T) {
 	require.Empty(t, d.records, "at a start what is parked is offered at once")
 }
 
+// What was parked a moment before a start is offered at the start, and once.
+func TestParkedBeforeAStart(t *testing.T) {
+	for range 50 { // the time of the next attempt is random
+		d := newDisk(t, limits{count: 1})
+		d.append(10)
+		d.records[1].Parked = true
+		d.records[1].NextAttempt = d.park(&batch{ids: []int64{1}}, d.now)[0].due
+		d.schedule = newSchedule(d.limits, d.last, d.now)
+		b := d.take()
+		require.NotNil(t, b)
+		d.nack(b)
+		start := d.now
+		b = d.until()
+		require.Equal(t, []int64{1}, b.ids)
+		require.GreaterOrEqual(t, d.now.Sub(start), parkedFor-time.Minute)
+	}
+}
+
+// An operator makes a parked record due, a moment after it was refused again.
+func TestUnparked(t *testing.T) {
+	d := newDisk(t, limits{count: 1})
+	d.append(10)
+	d.records[1].Parked = true
+	d.schedule = newSchedule(d.limits, d.last, d.now)
+	d.nack(d.take())
+	require.Nil(t, d.take())
+	d.pass(time.Second)
+	d.records[1].NextAttempt = d.now
+	start := d.now
+	d.ack(d.until())
+	require.LessOrEqual(t, d.now.Sub(start), 10*time.Second)
+	require.Empty(t, d.records)
+}
+
 // Every batch has a record that is refused, so none passes whole, as if the output
 // were away.
 func TestPoisonEverywhere(t *testing.T) {

@@ -212,6 +212,13 @@ func TestSpoolDrain(t *testing.T) {
 	s.kill()
 	require.NotEmpty(t, listSpool(t, dir))
 
+	// While the output is away, it goes on until it is told to stop.
+	d := start(t, env, "spool", "drain", config)
+	d.eventually(t, "it says what is left", func() bool { return strings.Contains(d.output.String(), "deliveries are left, 1 parked, ") })
+	require.NoError(t, d.cmd.Process.Signal(syscall.SIGTERM))
+	<-d.exited
+	require.Equal(t, 1, d.cmd.ProcessState.ExitCode(), d.output.String())
+
 	// The poison is offered once more and is refused again.
 	k.refuse("CAL-poison")
 	t.Setenv("HOOKSWITCH_ADMIN_ADDRESS", admin)

@@ -108,6 +108,7 @@ func TestVerified(t *testing.T) {
 		refused++
 	}
 
+	h.Drained(t)
 	records := k.Records(t, names.events)
 	requireEvents(t, all, records, services.Unstamped(t, values(records)))
 	requireDeadLetters(t, k, all, names.deadLetters)

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,7 +152,14 @@ func queries(t *testing.T) (all []query) {
 // on the running binary with a shipped config.
 func TestMetrics(t *testing.T) {
 	const key = "a signing key"
-	output := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	// The first request is refused, so that the spool offers its event again. The config
+	// tries no redirect again by itself.
+	var requests atomic.Int64
+	output := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) == 1 {
+			w.WriteHeader(http.StatusFound)
+		}
+	}))
 	t.Cleanup(output.Close)
 	s := services.Start(t, "http.yaml", "HOOKSWITCH_HTTP_URL="+output.URL,
 		"HOOKSWITCH_UNVERIFIED=false", "HOOKSWITCH_VENDORS=callrail", "CALLRAIL_SIGNING_KEY="+key)

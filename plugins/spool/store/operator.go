@@ -147,9 +147,11 @@ func (i *Inspector) Get(id int64) (*Record, error) {
 }
 
 // Unpark makes parked records, all of them when no id is given, due at once, and
-// returns how many there were.
+// returns how many there were. They stay parked until the output has them: a process
+// that runs looks for parked records that are due, and for no others behind those that
+// it has read.
 func (i *Inspector) Unpark(ids ...int64) (int64, error) {
-	const sql = `UPDATE attempt SET parked = 0, next_attempt = unixepoch('subsec') * 1000000 WHERE parked`
+	const sql = `UPDATE attempt SET next_attempt = unixepoch('subsec') * 1000000 WHERE parked`
 	n, err := i.change(sql, ids)
 	if err != nil {
 		return 0, fmt.Errorf("unparking records: %w", err)

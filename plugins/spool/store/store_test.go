@@ -45,7 +45,10 @@ func TestKeeps(t *testing.T) {
 	changed, err = s.Changed()
 	require.NoError(t, err)
 	require.True(t, changed)
-	require.Equal(t, int64(0), s.Stats().Parked)
+	require.Equal(t, int64(1), s.Stats().Parked, "until the output has it")
+	ids, err = s.Parked(time.Now(), 10)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, ids)
 	var entries []Entry
 	require.NoError(t, i.List(t.Context(), func(e Entry) error { entries = append(entries, e); return nil }))
 	require.Len(t, entries, 1)
