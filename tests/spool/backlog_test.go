@@ -19,9 +19,9 @@ import (
 // memory stays flat.
 func TestBacklog(t *testing.T) {
 	t.Parallel()
-	records := 300_000
+	records, size := 300_000, 16<<20
 	if *long {
-		records = 2_000_000
+		records, size = 2_000_000, 64<<20
 	}
 	// The distribution has about 100 MiB without any record, and the spool's window
 	// holds 32 MiB of them; the rest is room for the garbage of the moment.
@@ -29,7 +29,7 @@ func TestBacklog(t *testing.T) {
 	address := services.FreeAddress(t)
 	h := services.Launch(t, services.Binary(), setup{
 		dir: filepath.Join(t.TempDir(), "spool"), log: `"OFF"`,
-		spool:  "max_size: 64MiB, batch: { count: 1000 }",
+		spool:  fmt.Sprintf("max_size: %d, batch: { count: 1000 }", size),
 		input:  fmt.Sprintf(`generate: { count: %d, interval: "", batch_size: 100, mapping: 'root = "record %%v".format(counter())' }`, records),
 		output: fmt.Sprintf("socket: { network: tcp, address: %q }", address),
 	}.config(t))
@@ -73,6 +73,6 @@ func TestBacklog(t *testing.T) {
 	require.NoError(t, <-done)
 	require.EqualValues(t, records, distinct.Load())
 	peak := h.PeakResident(t)
-	t.Logf("%d records, %d again, %.0f kept when full, at most %d MiB resident", records, again.Load(), kept, peak>>20)
+	t.Logf("%d records through %d MiB, %d again, %.0f kept when full, at most %d MiB resident", records, size>>20, again.Load(), kept, peak>>20)
 	require.Less(t, peak, int64(most))
 }

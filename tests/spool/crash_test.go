@@ -30,7 +30,7 @@ func TestCrashes(t *testing.T) {
 	config := setup{dir: filepath.Join(t.TempDir(), "spool"), output: toSink(l), log: `"OFF"`}.config(t)
 	h := crash(t, l, services.Binary(), config)
 	l.requireAll(t)
-	drained(t, h)
+	requireKept(t, h, 0)
 	h.Signal(t, syscall.SIGTERM)
 	require.Zero(t, h.Exited(t))
 	t.Logf("spool: %d crashes: %s", crashes(), l)

@@ -78,10 +78,12 @@ func writeConfig(t *testing.T, text string) string {
 	return path
 }
 
-// drained waits until the spool keeps nothing but what is parked.
-func drained(t *testing.T, h *services.Hookswitch) {
+// requireKept waits until the spool keeps so many records, and nothing but those that
+// are parked.
+func requireKept(t *testing.T, h *services.Hookswitch, parked int) {
 	t.Helper()
+	time.Sleep(3 * time.Second) // the gauges are set every second: no old ones
 	services.Eventually(t, func() bool {
-		return h.Metric(t, "spool_records") == h.Metric(t, "spool_parked")
-	}, "the spool has handed out what it keeps")
+		return h.Metric(t, "spool_records") == float64(parked) && h.Metric(t, "spool_parked") == float64(parked)
+	}, "the spool keeps %d records, all of them parked", parked)
 }
