@@ -7,8 +7,9 @@
 //
 // Every server takes CallRail's post-call of 3 KB, over 64 connections that each
 // wait for their answer: a bare net/http handler that reads the body, the engine's
-// http_server, that with the decoding as a mapping, and the door with signature and
-// decoding. The columns are medians over the rounds: deliveries a second, CPU
+// http_server, that with the decoding as a mapping, the door with signature and
+// decoding, and that with the spool, in a folder of this machine's temporary folder.
+// The columns are medians over the rounds: deliveries a second, CPU
 // seconds of the server for 1,000, and both as ratios to other servers of the same
 // round.
 package main
@@ -54,6 +55,9 @@ var servers = []server{
 	{name: "http_server", config: engine("")},
 	{name: "http_server, mapping", config: engine("pipeline: { processors: [ { mapping: 'from \"" + mapping + "\"' } ] }")},
 	{name: "webhook, verified, decoded", config: door},
+	{name: "webhook, spool", config: door + `
+buffer: { spool: { dir: "${SPEED_SPOOL}" } }
+`},
 	{name: "webhook, sender takes gzip", config: door, headers: "Accept-Encoding: gzip\r\n"},
 }
 
@@ -140,7 +144,7 @@ type result struct{ rate, cpu float64 }
 
 func report(out *log.Logger, compared []server, results [][]result) {
 	out.Printf("\n%s, %d cores, medians of %d rounds\n\n", processor(), runtime.NumCPU(), len(results[0]))
-	others := min(3, len(compared)) // that the others are put into ratio to
+	others := min(4, len(compared)) // that the others are put into ratio to
 	var header strings.Builder
 	for _, s := range compared[:others] {
 		fmt.Fprintf(&header, " rate / %s |", s.name)
@@ -191,7 +195,12 @@ func measure(s server, dir, binary string, body []byte, took time.Duration) (res
 			return result{}, err
 		}
 		cmd = exec.Command(binary, "run", file)
-		cmd.Env = append(os.Environ(), "SPEED_ADDRESS="+address, "CALLRAIL_SIGNING_KEY="+secret, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
+		spool, err := os.MkdirTemp(dir, "spool")
+		if err != nil {
+			return result{}, err
+		}
+		defer os.RemoveAll(spool) // when the process has ended
+		cmd.Env = append(os.Environ(), "SPEED_ADDRESS="+address, "SPEED_SPOOL="+spool, "CALLRAIL_SIGNING_KEY="+secret, "HOOKSWITCH_ADMIN_ADDRESS="+admin)
 		if strings.HasPrefix(s.name, "http_server") {
 			cmd.Env = append(cmd.Env, "GOGC=100") // as the engine's own distributions run
 		}
