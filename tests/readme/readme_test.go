@@ -95,7 +95,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 			// TestAddOutput
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "curl "):
 			// TestQuickstart
-		case strings.HasPrefix(c, "HOOKSWITCH_VENDORS=callrail "):
+		case strings.HasPrefix(c, "HOOKSWITCH_VENDORS=callrail "), strings.HasPrefix(c, "go run ./cmd/hookswitch spool "):
 			// TestVerified
 		case strings.HasPrefix(c, "go run ./cmd/hookswitch "):
 			t.Run(c, func(t *testing.T) { require.NotEmpty(t, run(t, root, c+" && echo done")) })
@@ -114,13 +114,14 @@ type started struct {
 	address     string // of the door
 	lines       chan string
 	deadLetters string
+	spool       string
 }
 
 // startCommand runs a command that starts the distribution, and waits until its door
 // listens.
 func startCommand(t *testing.T, command string) *started {
 	t.Helper()
-	s := &started{address: "127.0.0.1:8080", lines: make(chan string, 16), deadLetters: filepath.Join(t.TempDir(), "dead_letters.jsonl")}
+	s := &started{address: "127.0.0.1:8080", lines: make(chan string, 16), deadLetters: filepath.Join(t.TempDir(), "dead_letters.jsonl"), spool: t.TempDir()}
 	if l, err := net.Listen("tcp", s.address); err != nil {
 		s.address = services.FreeAddress(t) // as a user would whose port is taken
 	} else {
@@ -129,7 +130,7 @@ func startCommand(t *testing.T, command string) *started {
 	fmt.Fprintln(os.Stderr, "running", command)
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+s.address, "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+s.deadLetters, "HOOKSWITCH_SHUTDOWN_DELAY=0s")
+	cmd.Env = append(os.Environ(), "HOOKSWITCH_ADDRESS="+s.address, "HOOKSWITCH_ADMIN_ADDRESS="+services.FreeAddress(t), "HOOKSWITCH_DEAD_LETTERS="+s.deadLetters, "HOOKSWITCH_SPOOL_DIR="+s.spool, "HOOKSWITCH_SHUTDOWN_DELAY=0s")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -203,6 +204,11 @@ func TestVerified(t *testing.T) {
 		}
 		require.Equal(t, status, run(t, root, "curl --silent --output /dev/null --write-out '%{http_code}' -X "+method+" http://"+s.address+path), path)
 	}
+
+	// No Kafka is here, so what the vendor sends waits in the spool.
+	send := strings.ReplaceAll(command(t, "go run ./cmd/hookswitch send "), "127.0.0.1:8080", s.address)
+	run(t, root, "CALLRAIL_SIGNING_KEY=your-signing-key "+send)
+	require.Contains(t, run(t, root, strings.ReplaceAll(command(t, "go run ./cmd/hookswitch spool "), "./spool", s.spool)), "post_call")
 }
 
 var stamp = regexp.MustCompile(`"(recordedtime|deliveryid)":"[0-9a-zA-Z:.-]+"`)
