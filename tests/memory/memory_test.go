@@ -14,7 +14,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/tests/services"
@@ -127,6 +129,60 @@ func TestResident(t *testing.T) {
 			t.Logf("%d deliveries of %d KiB: %d MiB at most", n, len(s.body)>>10, peak>>20)
 			require.Less(t, peak, container)
 		})
+	}
+}
+
+// spooled is config with the spool of kafka.yaml, and with that of s3.yaml and what
+// makes objects there.
+var spooled = map[string]string{
+	"kafka.yaml": config + `
+buffer: { spool: { dir: spool } }
+`,
+	"s3.yaml": config + `
+  processors: [ { archive: { format: lines } }, { compress: { algorithm: gzip } } ]
+buffer: { spool: { dir: spool, batch: { count: 0, byte_size: 16MiB, period: 1s } } }
+`,
+}
+
+// TestResidentSpool posts the worst shapes to doors with a spool, several times what
+// fits its window, behind an output that hangs.
+func TestResidentSpool(t *testing.T) {
+	limit, container := readme(t)
+	url := hanging(t)
+	worst := map[string]bool{"a report of 10,000 messages": true, "as many messages as there may be": true, "empty keys of an open map": true, "quotation marks in a form": true}
+	for name, config := range spooled {
+		path := filepath.Join(t.TempDir(), "hanging.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
+		for _, s := range shapes(t) {
+			if !worst[s.name] {
+				continue
+			}
+			t.Run(name+", "+s.name, func(t *testing.T) {
+				h := services.Start(t, path, "HANGING_URL="+url, "GOMEMLIMIT="+limit, "GOMAXPROCS=16")
+				defer h.Kill()
+				var senders sync.WaitGroup
+				n := 2 * inFlight / len(s.body)
+				for sender := range 8 {
+					senders.Go(func() {
+						for i := sender; i < n; i += 8 {
+							status, err := h.Send(s.path, http.Header{"Content-Type": {s.contentType}}, []byte(s.body))
+							assert.NoError(t, err)
+							assert.Equal(t, http.StatusOK, status, "the disk has room")
+						}
+					})
+				}
+				senders.Wait()
+				var peak int64
+				services.Eventually(t, func() bool { // what the window holds is decoded
+					before := peak
+					time.Sleep(2 * time.Second)
+					peak = h.PeakResident(t)
+					return peak == before
+				}, "the memory grows no more")
+				t.Logf("%d deliveries of %d KiB: %d MiB at most", n, len(s.body)>>10, peak>>20)
+				require.Less(t, peak, container)
+			})
+		}
 	}
 }
 
