@@ -30,6 +30,9 @@ type machine struct {
 	steps  int                 // operations so far
 	failAt int                 // the operation that fails; 0 for none
 	failed bool
+	// failSync counts the syncs until one fails, 0 for none. So many operations after
+	// the sync that fails, the power goes off.
+	failSync, offAfter int
 }
 
 // platter is what of a file is on disk for sure, and what was changed since the last
@@ -101,6 +104,21 @@ func (m *machine) kill() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.off = true
+}
+
+// failASync has the sync of that number fail, and the power go off after so many more
+// operations.
+func (m *machine) failASync(number, offAfter int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failSync, m.offAfter = number, offAfter
+}
+
+// syncsFail reports whether the sync that is to fail is yet to come.
+func (m *machine) syncsFail() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failSync > 0
 }
 
 // start lets operations work again.
@@ -273,7 +291,14 @@ func (f *machineFile) SizeHint(size int64) error {
 func (f *machineFile) Sync(flags vfs.SyncFlag) error {
 	f.machine.mu.Lock()
 	defer f.machine.mu.Unlock()
-	if err := f.machine.step(); err != nil {
+	err := f.machine.step()
+	if f.machine.failSync > 0 {
+		if f.machine.failSync--; f.machine.failSync == 0 && err == nil {
+			err = syscall.EIO
+			f.machine.until = f.machine.offAfter
+		}
+	}
+	if err != nil {
 		if !f.machine.off {
 			f.platter.settle(f.machine.rand)
 		}
