@@ -110,6 +110,45 @@ func TestDamagedPages(t *testing.T) {
 	require.LessOrEqual(t, back, 2, "deleted records come back only when the list of free pages is damaged")
 }
 
+// TestDamagedHeader flips a bit of each byte of the header, on which SQLite's own
+// checksums rest: the store starts, and has everything.
+func TestDamagedHeader(t *testing.T) {
+	source := t.TempDir()
+	made := backlog(t, source, 40)
+	whole, err := os.ReadFile(filepath.Join(source, databaseFile))
+	require.NoError(t, err)
+	for at := range 100 {
+		dir := t.TempDir()
+		broken := append([]byte{}, whole...)
+		broken[at] ^= 1 << (at % 8)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, databaseFile), broken, 0o600))
+		machine := newMachine(t, 1) // does not sync, which takes longest
+		s := open(t, Options{Dir: dir, vfs: machine.name})
+		require.NoError(t, provoke(s))
+		made.check(t, s)
+		require.NoError(t, s.Close(t.Context()))
+		require.NotEmpty(t, asides(t, dir), "byte %d", at)
+	}
+}
+
+// TestOtherSQLite has another program checkpoint, which does not know the checksums of
+// pages: the store takes that for damage, and loses nothing.
+func TestOtherSQLite(t *testing.T) {
+	dir := t.TempDir()
+	m := backlog(t, dir, 100)
+	path := filepath.Join(dir, databaseFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path+"-wal"))
+	for page := 1; page <= len(whole)/pageSize; page++ {
+		copy(whole[page*pageSize-checksumSize:], "12345678")
+	}
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	s := open(t, Options{Dir: dir})
+	m.check(t, s)
+	require.Len(t, asides(t, dir), 2)
+}
+
 // provoke reads everything, so that damage is met, and waits until it is salvaged.
 func provoke(s *Store) error {
 	var err error

@@ -51,6 +51,16 @@ func touch(paths ...string) error {
 	return nil
 }
 
+// remove removes the files that are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // connect opens a connection. It checkpoints nothing by itself, neither after a commit
 // nor at its close: what a failed sync has left must first be written again.
 func connect(path, vfsName string) (*sqlite3.Conn, error) {
@@ -174,12 +184,7 @@ func checkLayout(c *sqlite3.Conn) error {
 func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	path := filepath.Join(dir, freshFile)
 	names := fileNames(path)
-	for _, name := range append(names, path+"-journal") {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	if err := touch(names...); err != nil {
+	if err := errors.Join(remove(names...), touch(names...)); err != nil {
 		return err
 	}
 	c, err := connect(path, vfsName)
@@ -218,7 +223,7 @@ func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	if err := closeConn(c); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Remove(names[1]), os.Remove(names[2])); err != nil {
+	if err := remove(names[1:]...); err != nil {
 		return err
 	}
 	if err := os.Rename(path, filepath.Join(dir, nextFile)); err != nil {

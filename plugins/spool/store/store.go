@@ -163,10 +163,7 @@ func (s *Store) open() error {
 	if err := s.putNext(path); err != nil {
 		return err
 	}
-	if err := touch(fileNames(path)...); err != nil {
-		return err
-	}
-	if err := syncDir(s.dir); err != nil {
+	if err := errors.Join(touch(fileNames(path)...), syncDir(s.dir)); err != nil {
 		return err
 	}
 	if s.damage.Load() == nil {
@@ -191,17 +188,14 @@ func (s *Store) putNext(path string) error {
 	_, err := os.Stat(next)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			return err
+			return errors.Join(err, remove(fileNames(filepath.Join(s.dir, freshFile))...)) // cut short
 		}
 		err = create(s.dir, s.options.vfs, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("making %s: %w", databaseFile, err)
 	}
-	if err := os.Remove(path + "-wal"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := syncDir(s.dir); err != nil {
+	if err := errors.Join(remove(path+"-wal"), syncDir(s.dir)); err != nil {
 		return err
 	}
 	if err := os.Rename(next, path); err != nil {

@@ -172,7 +172,7 @@ func TestIDsAreNotUsedAgain(t *testing.T) {
 }
 
 // TestOneOwner refuses a second store in a directory, also by another name, and takes
-// one after the first was closed or killed.
+// one after the first was closed.
 func TestOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(t.TempDir(), "link")
