@@ -272,8 +272,12 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// isFull reports whether an operation failed for lack of space.
+// isFull reports whether an operation failed for lack of space. A sync that failed is a
+// failure, whatever the reason.
 func isFull(err error) bool {
+	if errors.Is(err, sqlite3.IOERR_FSYNC) {
+		return false
+	}
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 

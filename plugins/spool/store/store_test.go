@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -309,46 +310,54 @@ func TestTogetherOrNotAtAll(t *testing.T) {
 // TestEveryStepFails has each operation on the disk fail in turn: who was told of
 // success finds the record after a power cut, and the store takes records again.
 func TestEveryStepFails(t *testing.T) {
-	for step := 1; ; step++ {
-		machine := newMachine(t, uint64(step))
-		machine.failAt = step
-		dir := t.TempDir()
-		var lines atomic.Int64
-		options := Options{Dir: dir, MaxSize: 64 << 20, vfs: machine.name, Errorf: func(string, ...any) { lines.Add(1) }}
-		s, err := Open(options)
-		if err != nil {
-			require.True(t, machine.failed)
-			s = open(t, options)
+	for _, fault := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
+		step := 1
+		for stepFails(t, step, fault) {
+			step++
 		}
-		m := newModel(1, dir)
-		for number := range 5 {
-			r := numbered(number)
-			if appendAll(s, r) == nil {
-				m.kept[r.ID] = number
-			}
-		}
-		gone := m.some(2)
-		m.forget(gone)
-		s.Delete(gone)
-		number := 5
-		require.Eventually(t, func() bool { number++; return appendAll(s, numbered(number)) == nil }, 10*time.Second, time.Millisecond)
-		require.Eventually(t, func() bool { there, err := s.Get(gone); return err == nil && len(there) == 0 }, 10*time.Second, time.Millisecond)
-		machine.mu.Lock()
-		failed := machine.failed
-		machine.mu.Unlock()
-		machine.kill()
-		_ = s.Close(t.Context())
-		machine.losePower(t, dir)
-		machine.start()
+		require.Greater(t, step, 60)
+	}
+}
+
+// stepFails has one operation fail, and reports whether there were so many.
+func stepFails(t *testing.T, step int, fault syscall.Errno) bool {
+	machine := newMachine(t, uint64(step))
+	machine.failAt, machine.fault = step, fault
+	dir := t.TempDir()
+	var lines atomic.Int64
+	options := Options{Dir: dir, MaxSize: 64 << 20, vfs: machine.name, Errorf: func(string, ...any) { lines.Add(1) }}
+	s, err := Open(options)
+	if err != nil {
+		require.True(t, machine.failed)
 		s = open(t, options)
-		m.check(t, s)
-		require.NoError(t, s.Close(t.Context()))
-		if !failed {
-			require.Zero(t, lines.Load())
-			require.Greater(t, step, 60)
-			return
+	}
+	m := newModel(1, dir)
+	for number := range 5 {
+		r := numbered(number)
+		if appendAll(s, r) == nil {
+			m.kept[r.ID] = number
 		}
 	}
+	gone := m.some(2)
+	m.forget(gone)
+	s.Delete(gone)
+	number := 5
+	require.Eventually(t, func() bool { number++; return appendAll(s, numbered(number)) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { there, err := s.Get(gone); return err == nil && len(there) == 0 }, 10*time.Second, time.Millisecond)
+	machine.mu.Lock()
+	failed := machine.failed
+	machine.mu.Unlock()
+	machine.kill()
+	_ = s.Close(t.Context())
+	machine.losePower(t, dir)
+	machine.start()
+	s = open(t, options)
+	m.check(t, s)
+	require.NoError(t, s.Close(t.Context()))
+	if !failed {
+		require.Zero(t, lines.Load())
+	}
+	return failed
 }
 
 // TestFailedSyncs has a sync fail, of which some bytes can be read and are not on disk,
