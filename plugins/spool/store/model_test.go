@@ -189,6 +189,9 @@ func (m *model) check(t testing.TB, s *Store) {
 	for id := range m.kept {
 		require.True(t, there[id], "record %d is lost", id)
 	}
+	odd, err := integer(s.reader.conn, `SELECT count(*) FROM attempt WHERE typeof(next_attempt) <> 'integer'`)
+	require.NoError(t, err)
+	require.Zero(t, odd, "salvage knows the rows by their types")
 	require.GreaterOrEqual(t, s.Newest(), m.newest)
 	require.Equal(t, int64(len(records)), s.Stats().Records)
 	require.Equal(t, int64(len(parked)), s.Stats().Parked)

@@ -142,7 +142,7 @@ func (i *Inspector) Get(id int64) (*Record, error) {
 // Unpark makes parked records, all of them when no id is given, due at once, and
 // returns how many there were.
 func (i *Inspector) Unpark(ids ...int64) (int64, error) {
-	const sql = `UPDATE attempt SET parked = 0, next_attempt = unixepoch('subsec') * 1000000 WHERE parked`
+	const sql = `UPDATE attempt SET parked = 0, next_attempt = CAST(unixepoch('subsec') * 1000000 AS INTEGER) WHERE parked`
 	n, err := i.change(sql, ids)
 	if err != nil {
 		return 0, fmt.Errorf("unparking records: %w", err)
