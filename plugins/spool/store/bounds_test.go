@@ -104,7 +104,12 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	require.Eventually(t, func() bool { return s.Stats().Records == int64(len(ids)) }, 10*time.Second, time.Millisecond)
-	require.NoError(t, appendAll(s, numbered(1)), "room that deletions made")
+	for range 300 { // in the room that deletions made, with the WAL beginning anew
+		r := &Record{Body: make([]byte, 3000)}
+		require.NoError(t, appendAll(s, r))
+		s.Delete([]int64{r.ID})
+	}
+	require.NoError(t, appendAll(s, numbered(1)))
 	machine.kill()
 	_ = s.Close(t.Context())
 	machine.losePower(t, dir)

@@ -217,7 +217,12 @@ func (s *Store) prepareRoom(pages int64) error {
 	}
 }
 
-func (s *Store) tryRoom(pages int64) error {
+func (s *Store) tryRoom(pages int64) (err error) {
+	if s.writer.aside > 0 { // perhaps an operator has deleted it
+		if s.writer.aside, err = asideSize(s.dir); err != nil {
+			return fmt.Errorf("looking at the files of the spool: %w", err)
+		}
+	}
 	d := s.writer.disk()
 	if err := s.roomFor(*d, pages); err != nil {
 		return err

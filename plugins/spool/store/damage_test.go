@@ -58,7 +58,7 @@ func TestDamagedPages(t *testing.T) {
 	pages := len(whole) / pageSize
 	require.Greater(t, pages, 200)
 	random := rand.New(rand.NewPCG(7, 7))
-	damaged := 0
+	damaged, back, unparked := 0, 0, 0
 	for page := range pages {
 		if page > 8 && random.IntN(16) > 0 {
 			continue
@@ -79,6 +79,12 @@ func TestDamagedPages(t *testing.T) {
 			require.NoError(t, provoke(s))
 			lost := m.salvaged(t, s)
 			require.LessOrEqual(t, lost, 30) // small records share a page
+			if s.Stats().Records > int64(len(m.kept)) {
+				back++
+			}
+			if s.Stats().Parked < 27 {
+				unparked++
+			}
 			aside := asides(t, dir)
 			if len(aside) > 0 {
 				damaged++
@@ -100,6 +106,47 @@ func TestDamagedPages(t *testing.T) {
 		})
 	}
 	require.Greater(t, damaged, 10)
+	require.LessOrEqual(t, unparked, 4, "what is parked stays so unless the page of the marks is damaged")
+	require.LessOrEqual(t, back, 2, "deleted records come back only when the list of free pages is damaged")
+}
+
+// TestDamagedHeader flips a bit of each byte of the header, on which SQLite's own
+// checksums rest: the store starts, and has everything.
+func TestDamagedHeader(t *testing.T) {
+	source := t.TempDir()
+	made := backlog(t, source, 40)
+	whole, err := os.ReadFile(filepath.Join(source, databaseFile))
+	require.NoError(t, err)
+	for at := range 100 {
+		dir := t.TempDir()
+		broken := append([]byte{}, whole...)
+		broken[at] ^= 1 << (at % 8)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, databaseFile), broken, 0o600))
+		machine := newMachine(t, 1) // does not sync, which takes longest
+		s := open(t, Options{Dir: dir, vfs: machine.name})
+		require.NoError(t, provoke(s))
+		made.check(t, s)
+		require.NoError(t, s.Close(t.Context()))
+		require.NotEmpty(t, asides(t, dir), "byte %d", at)
+	}
+}
+
+// TestOtherSQLite has another program checkpoint, which does not know the checksums of
+// pages: the store takes that for damage, and loses nothing.
+func TestOtherSQLite(t *testing.T) {
+	dir := t.TempDir()
+	m := backlog(t, dir, 100)
+	path := filepath.Join(dir, databaseFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path+"-wal"))
+	for page := 1; page <= len(whole)/pageSize; page++ {
+		copy(whole[page*pageSize-checksumSize:], "12345678")
+	}
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	s := open(t, Options{Dir: dir})
+	m.check(t, s)
+	require.Len(t, asides(t, dir), 2)
 }
 
 // provoke reads everything, so that damage is met, and waits until it is salvaged.
@@ -164,6 +211,25 @@ func TestRubbish(t *testing.T) {
 	require.NoError(t, appendAll(s, numbered(1)))
 	require.Len(t, asides(t, dir), 2)
 	require.Greater(t, s.Newest(), int64(idGap)) // no id is used again
+}
+
+// TestNoRoomToSalvage refuses to start when the new database may not fit, and leaves
+// everything as it is.
+func TestNoRoomToSalvage(t *testing.T) {
+	dir := t.TempDir()
+	m := backlog(t, dir, 20)
+	path := filepath.Join(dir, databaseFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	whole[30] ^= 1 // of the header
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	require.NoError(t, os.Remove(path+"-wal")) // which has the header, too
+	free, err := freeSpace(dir)
+	require.NoError(t, err)
+	_, err = Open(Options{Dir: dir, MaxSize: minSize, MinFree: 2 * free})
+	require.ErrorIs(t, err, ErrFull)
+	require.Empty(t, asides(t, dir))
+	m.check(t, open(t, Options{Dir: dir}))
 }
 
 // TestSalvageCutShort cuts salvage short at every step in turn: the next start loses

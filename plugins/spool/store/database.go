@@ -52,6 +52,16 @@ func touch(paths ...string) error {
 	return nil
 }
 
+// remove removes the files that are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // connect opens a connection. It checkpoints nothing by itself, neither after a commit
 // nor at its close: what a failed sync has left must first be written again.
 func connect(path, vfsName string) (*sqlite3.Conn, error) {
@@ -172,12 +182,7 @@ func checkLayout(c *sqlite3.Conn) error {
 func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	path := filepath.Join(dir, freshFile)
 	names := fileNames(path)
-	for _, name := range append(names, path+"-journal") {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	if err := touch(names...); err != nil {
+	if err := errors.Join(remove(names...), touch(names...)); err != nil {
 		return err
 	}
 	c, err := connect(path, vfsName)
@@ -216,7 +221,7 @@ func create(dir, vfsName string, fill func(*sqlite3.Conn) error) error {
 	if err := closeConn(c); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Remove(names[1]), os.Remove(names[2])); err != nil {
+	if err := remove(names[1:]...); err != nil {
 		return err
 	}
 	if err := os.Rename(path, filepath.Join(dir, nextFile)); err != nil {
@@ -265,8 +270,12 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// isFull reports whether an operation failed for lack of space.
+// isFull reports whether an operation failed for lack of space. A sync that failed is a
+// failure, whatever the reason.
 func isFull(err error) bool {
+	if errors.Is(err, sqlite3.IOERR_FSYNC) {
+		return false
+	}
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 

@@ -29,8 +29,12 @@ const application = 0x486f6f6b // "Hook"
 // The one row of state has the newest id, so that no id is used again when the newest
 // record is gone, and the counts, so that opening a large file reads a page of it. The
 // connection that commits keeps state by itself, with triggers off, since a trigger a
-// row costs too much there. Everyone else, such as an operator's sqlite3, has the
-// triggers.
+// row costs too much there. Every other connection has the triggers.
+//
+// An operator looks into the file with "sqlite3 -readonly", and changes records with an
+// Inspector. SQLite's own program knows nothing of the checksums of pages: when it
+// writes, or checkpoints at its end, the store takes the pages for damaged, and copies
+// all records into a new file.
 const schema = `
 CREATE TABLE delivery (
   id        INTEGER PRIMARY KEY,

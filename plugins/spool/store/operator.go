@@ -144,7 +144,7 @@ func (i *Inspector) Get(id int64) (*Record, error) {
 // that runs looks for parked records that are due, and for no others behind those that
 // it has read.
 func (i *Inspector) Unpark(ids ...int64) (int64, error) {
-	const sql = `UPDATE attempt SET next_attempt = unixepoch('subsec') * 1000000 WHERE parked`
+	const sql = `UPDATE attempt SET next_attempt = CAST(unixepoch('subsec') * 1000000 AS INTEGER) WHERE parked`
 	n, err := i.change(sql, ids)
 	if err != nil {
 		return 0, fmt.Errorf("unparking records: %w", err)

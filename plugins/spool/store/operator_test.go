@@ -115,8 +115,8 @@ func TestListsPages(t *testing.T) {
 	require.Equal(t, int64(2*page+1), next)
 }
 
-// TestOperatorsSQL writes as an operator's sqlite3 does: the counts stay right, and the
-// view tells what an operator wants to know.
+// TestOperatorsSQL deletes and unparks by SQL beside the store: the counts stay right,
+// and the view tells what an operator wants to know.
 func TestOperatorsSQL(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,7 +30,11 @@ type machine struct {
 	faults float64             // how likely an operation fails
 	steps  int                 // operations so far
 	failAt int                 // the operation that fails; 0 for none
+	fault  syscall.Errno       // with which operations fail; 0 for EIO
 	failed bool
+	// failSync counts the syncs until one fails, 0 for none. So many operations after
+	// the sync that fails, the power goes off.
+	failSync, offAfter int
 }
 
 // platter is what of a file is on disk for sure, and what was changed since the last
@@ -103,6 +108,21 @@ func (m *machine) kill() {
 	m.off = true
 }
 
+// failASync has the sync of that number fail, and the power go off after so many more
+// operations.
+func (m *machine) failASync(number, offAfter int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failSync, m.offAfter = number, offAfter
+}
+
+// syncsFail reports whether the sync that is to fail is yet to come.
+func (m *machine) syncsFail() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failSync > 0
+}
+
 // start lets operations work again.
 func (m *machine) start() {
 	m.mu.Lock()
@@ -148,6 +168,9 @@ func (m *machine) step() error {
 	m.steps++
 	if m.steps == m.failAt || m.faults > 0 && m.rand.Float64() < m.faults {
 		m.failed = true
+		if m.fault != 0 {
+			return m.fault
+		}
 		return syscall.EIO
 	}
 	return nil
@@ -218,11 +241,15 @@ type machineFile struct {
 func (f *machineFile) WriteAt(b []byte, at int64) (int, error) {
 	f.machine.mu.Lock()
 	defer f.machine.mu.Unlock()
-	if err := f.machine.step(); err != nil {
-		return 0, err
+	err := f.machine.step()
+	if err == nil {
+		err = f.grow(at + int64(len(b)))
 	}
-	if err := f.grow(at + int64(len(b))); err != nil {
-		return 0, vfs.SystemError(err, sqlite3.FULL)
+	if errors.Is(err, syscall.ENOSPC) {
+		err = vfs.SystemError(err, sqlite3.FULL)
+	}
+	if err != nil {
+		return 0, err
 	}
 	n, err := f.File.WriteAt(b, at)
 	f.platter.pending = append(f.platter.pending, change{at, append([]byte{}, b[:n]...)})
@@ -273,7 +300,14 @@ func (f *machineFile) SizeHint(size int64) error {
 func (f *machineFile) Sync(flags vfs.SyncFlag) error {
 	f.machine.mu.Lock()
 	defer f.machine.mu.Unlock()
-	if err := f.machine.step(); err != nil {
+	err := f.machine.step()
+	if f.machine.failSync > 0 {
+		if f.machine.failSync--; f.machine.failSync == 0 && err == nil {
+			err = syscall.EIO
+			f.machine.until = f.machine.offAfter
+		}
+	}
+	if err != nil {
 		if !f.machine.off {
 			f.platter.settle(f.machine.rand)
 		}

@@ -163,10 +163,7 @@ func (s *Store) open() error {
 	if err := s.putNext(path); err != nil {
 		return err
 	}
-	if err := touch(fileNames(path)...); err != nil {
-		return err
-	}
-	if err := syncDir(s.dir); err != nil {
+	if err := errors.Join(touch(fileNames(path)...), syncDir(s.dir)); err != nil {
 		return err
 	}
 	if s.damage.Load() == nil {
@@ -191,17 +188,14 @@ func (s *Store) putNext(path string) error {
 	_, err := os.Stat(next)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			return err
+			return errors.Join(err, remove(fileNames(filepath.Join(s.dir, freshFile))...)) // cut short
 		}
 		err = create(s.dir, s.options.vfs, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("making %s: %w", databaseFile, err)
 	}
-	if err := os.Remove(path + "-wal"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := syncDir(s.dir); err != nil {
+	if err := errors.Join(remove(path+"-wal"), syncDir(s.dir)); err != nil {
 		return err
 	}
 	if err := os.Rename(next, path); err != nil {
@@ -257,7 +251,7 @@ func (s *Store) closeConnections() error {
 // done is called once: with nil when they are on disk and synced, and their ID and
 // StoredAt are set; else with an error, and then the store promises nothing about
 // them. The committing goroutine calls done, so done must not block; nor may done
-// call Append or Close. Append waits while more than 64 MiB are in line. The records
+// call Append, Changed or Close. Append waits while more than 64 MiB are in line. The records
 // must not be changed before done is called.
 func (s *Store) Append(records []*Record, done func(error)) {
 	a := newArrival(records, done)
@@ -334,6 +328,12 @@ func (s *Store) Room() error {
 	}
 	d := *s.disk.Load()
 	d.frames, d.walSize = 0, min(d.walSize, walReserve) // a checkpoint comes before a refusal
+	if d.aside > 0 {                                    // perhaps an operator has deleted it
+		var err error
+		if d.aside, err = asideSize(s.dir); err != nil {
+			return fmt.Errorf("looking at the files of the spool: %w", err)
+		}
+	}
 	return s.roomFor(d, roomPages)
 }
 
@@ -342,6 +342,9 @@ func (s *Store) Stats() Stats {
 	d := s.disk.Load()
 	return Stats{Bytes: d.inUse(), Records: d.records, Parked: d.parked, Commits: s.commits.Load()}
 }
+
+// lastSync is how long Close waits for a running commit when its context is done.
+const lastSync = 2 * busyTime
 
 // Close commits what is in line, as long as the context allows, and closes the
 // store. What comes after gets ErrClosed.
@@ -354,7 +357,11 @@ func (s *Store) Close(ctx context.Context) error {
 	case <-s.ended:
 	case <-ctx.Done():
 		s.line.giveUp(ctx.Err())
-		<-s.ended // a running commit ends with its sync
+		select { // a running commit ends with its sync
+		case <-s.ended:
+		case <-time.After(lastSync):
+			return fmt.Errorf("closing the spool: the disk does not answer: %w", ctx.Err())
+		}
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
