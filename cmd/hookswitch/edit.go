@@ -32,6 +32,9 @@ func (e *edits) Set(text string) error {
 	if !ok || path == "" {
 		return fmt.Errorf("expected a path and a value, as in contact.phone=+12025550143, got %q", text)
 	}
+	if strings.ContainsAny(path, "*?#|@!(){}[]") { // a pattern or a query to sjson
+		return fmt.Errorf("expected a path of keys and places in arrays, as in messages.0.text, got %q", path)
+	}
 	*e = append(*e, edit{path, value})
 	return nil
 }
