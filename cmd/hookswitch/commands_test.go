@@ -61,6 +61,7 @@ func TestDocs(t *testing.T) {
 		"webhook":         {"# webhook (input)", "### limits.body", `Default: "8MiB"`, "webhook_deliveries", "Example: path: /callrail/{event}", "## Example: Two vendors, verified", "| movement | `MOVEMENT_PATH_TOKEN` | in the path |"},
 		"webhook_decode":  {"# webhook_decode (processor)", "### max_events", "Default: 20000", "decode_reason"},
 		"callrail_decode": {"# callrail_decode (processor)", "`post_call`"},
+		"dead_letter":     {"# dead_letter (processor)", "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`, `failed`", "webhook_dead_letters"},
 		"memory":          {"# memory (cache)"},
 		"file":            {"# file (output)", "# file (cache)", "every acknowledged message can be read"},
 		"stdout":          {"every acknowledged message can be read"},

@@ -39,12 +39,15 @@ func main() {
 		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(sendCommand()),
 		service.CLIOptAddCommand(spoolCommand()),
+		service.CLIOptAddCommand(replayCommand()),
 	)...)
 }
 
 // options makes the engine's command line ours.
-func options() []service.CLIOptFunc {
-	env := environment()
+func options() []service.CLIOptFunc { return optionsWith(environment()) }
+
+// optionsWith makes the engine's command line ours, with the components of env.
+func optionsWith(env *service.Environment) []service.CLIOptFunc {
 	l := &leaving{}
 	info, _ := debug.ReadBuildInfo()
 	version, date := stamp(info)

@@ -21,6 +21,7 @@ import (
 
 // sendCommand posts a delivery as a vendor does: the way to try a deployment.
 func sendCommand() *cli.Command {
+	var set edits
 	return &cli.Command{
 		Name:      "send",
 		Usage:     "Post a sample as a vendor does, signed, and print the answer",
@@ -37,18 +38,25 @@ The secret comes from the variable that the webhook input reads, or from the fil
 that its twin <variable>_FILE names:
 ` + secretVariables() + `
 Without it the delivery is posted unsigned. A body that does not begin as JSON is
-sent as a form. It fails unless the answer is 2xx.`,
+sent as a form. It fails unless the answer is 2xx.
+
+With --set the body is edited before it is signed:
+
+  hookswitch send --vendor mobiniti --event inbound --set phone_number=+12025550143 http://127.0.0.1:8080
+
+` + editing,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
 			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
+			&cli.GenericFlag{Name: "set", Value: &set, Usage: editUsage},
 			&cli.StringFlag{Name: "header", Usage: "the header that holds the secret, if it is not the vendor's own way"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return fmt.Errorf("reading arguments: expected one URL, after all flags, got %d arguments", c.NArg())
 			}
-			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"))
+			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"), set...)
 		},
 	}
 }
@@ -61,7 +69,7 @@ func secretVariables() string {
 	return b.String() + "\n"
 }
 
-func send(ctx context.Context, out io.Writer, to, vendor, native, file, header string) error {
+func send(ctx context.Context, out io.Writer, to, vendor, native, file, header string, set ...edit) error {
 	v, ok := vendors.Get(vendor)
 	if !ok {
 		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
@@ -72,6 +80,9 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	}
 	body, err := read()
 	if err != nil {
+		return err
+	}
+	if body, err = edits(set).apply(body, contentType(body)); err != nil {
 		return err
 	}
 	secret, err := webhook.ReadSecret(v.SecretEnv)
@@ -133,9 +144,16 @@ func pathOf(v *vendors.Vendor, verified bool) string {
 	return path
 }
 
+const formType = "application/x-www-form-urlencoded"
+
 func contentType(body []byte) string {
-	if body = bytes.TrimSpace(body); len(body) > 0 && body[0] != '{' && body[0] != '[' {
-		return "application/x-www-form-urlencoded"
+	if beginsAsJSON(body) || len(bytes.TrimSpace(body)) == 0 {
+		return "application/json"
 	}
-	return "application/json"
+	return formType
+}
+
+func beginsAsJSON(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
 }

@@ -47,6 +47,17 @@ func TestSendSignsAsTheVendorDoes(t *testing.T) {
 	require.Equal(t, base64.StdEncoding.EncodeToString(mac.Sum(nil)), last.Header.Get("Signature"))
 }
 
+// An edited body is what is signed.
+func TestSendEdits(t *testing.T) {
+	t.Setenv("CALLRAIL_SIGNING_KEY", "a key")
+	url, last, body := door(t, http.StatusOK)
+	require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", "", edit{"customer_phone_number", "+12025550143"}))
+	require.Contains(t, body.String(), `"customer_phone_number":"+12025550143"`)
+	mac := hmac.New(sha1.New, []byte("a key"))
+	mac.Write(body.Bytes())
+	require.Equal(t, base64.StdEncoding.EncodeToString(mac.Sum(nil)), last.Header.Get("Signature"))
+}
+
 func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {
 	t.Setenv("MOVEMENT_PATH_TOKEN", "a/token")
 	t.Setenv("SUPERSEND_SECRET", "a secret")

@@ -218,9 +218,8 @@ func TestLargest(t *testing.T) {
 	}
 	letters := map[string][]byte{}
 	for _, r := range k.Records(t, names[1]) {
-		var letter services.DeadLetter
-		require.NoError(t, json.Unmarshal(r.Value, &letter))
-		letters[letter.Reason] = letter.Body
+		letter := services.DeadLetter(t, string(r.Value))
+		letters[string(letter.Reason)] = letter.Body
 	}
 	require.Len(t, letters, len(undecodable))
 	for reason, body := range undecodable {
@@ -377,12 +376,8 @@ func TestWorkerCoding(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
 	services.Eventually(t, func() bool { return len(k.Records(t, names.deadLetters)) > 0 }, "the delivery is a dead letter")
-	var letter struct {
-		Coding string `json:"content_encoding"`
-		Body   []byte `json:"body_base64"`
-	}
-	require.NoError(t, json.Unmarshal(k.Records(t, names.deadLetters)[0].Value, &letter))
-	require.Equal(t, "gzip", letter.Coding)
+	letter := services.DeadLetter(t, string(k.Records(t, names.deadLetters)[0].Value))
+	require.Equal(t, "gzip", letter.ContentEncoding)
 	require.Equal(t, body, letter.Body)
 }
 

@@ -190,7 +190,7 @@ func TestQuickstart(t *testing.T) {
 	letter, err := os.ReadFile(s.deadLetters)
 	require.NoError(t, err)
 	require.Contains(t, string(letter), `"reason":"malformed"`)
-	require.Contains(t, string(letter), `"body_base64":"bm8gSlNPTg=="`)
+	require.Contains(t, string(letter), `"body":"bm8gSlNPTg=="`)
 }
 
 // TestVerified runs the command that verifies a vendor. Nothing stands behind it, so

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/tests/samples"
 )
 
@@ -99,51 +100,47 @@ func (s *Sample) readGolden(t testing.TB, path string) {
 	require.NotEmpty(t, s.Events, path)
 }
 
-// DeadLetter is what the shipped configs write of what cannot be decoded.
-type DeadLetter struct {
-	Reason      string `json:"reason"`
-	Detail      string `json:"detail"`
-	Vendor      string `json:"vendor"`
-	Event       string `json:"event"`
-	ContentType string `json:"content_type"`
-	Body        []byte `json:"body_base64"`
-}
-
 // secret is what samples hold where a vendor puts its secrets.
 const secret = "EXAMPLE-SECRET"
+
+// DeadLetter returns the dead letter of a line. It has what the door and the decoder give
+// every dead letter.
+func DeadLetter(t testing.TB, line string) *delivery.DeadLetter {
+	t.Helper()
+	l, err := delivery.ParseDeadLetter(line)
+	require.NoError(t, err, "%.1000s", line)
+	require.Equal(t, "/"+l.Vendor, l.Source)
+	require.NotEmpty(t, l.Detail)
+	require.NotEmpty(t, l.Version)
+	return l
+}
 
 // RequireDeadLetters expects the dead letters of the samples that are undecodable,
 // in any order, and no others.
 func RequireDeadLetters(t testing.TB, samples []Sample, lines []string) {
 	t.Helper()
+	text := func(reason delivery.Reason, vendor, event, contentType string, body []byte) string {
+		return fmt.Sprintf("%s %s %q %q: %q", reason, vendor, event, contentType, body)
+	}
 	rest := map[string]int{}
 	for _, s := range samples {
 		if s.Reason != "" {
 			if bytes.Contains(s.Body, []byte(secret)) {
 				s.Body = nil // the letter has it without the secret
 			}
-			rest[DeadLetter{s.Reason, "", s.Vendor, s.Event, s.ContentType, s.Body}.String()]++
+			rest[text(delivery.Reason(s.Reason), s.Vendor, s.Event, s.ContentType, s.Body)]++
 		}
 	}
 	require.NotEmpty(t, rest)
 	for _, line := range lines {
-		d := json.NewDecoder(strings.NewReader(line))
-		d.DisallowUnknownFields()
-		var letter DeadLetter
-		require.NoError(t, d.Decode(&letter), line)
-		require.NotEmpty(t, letter.Detail)
-		require.NotContains(t, string(letter.Body), secret)
-		if rest[letter.String()] <= 0 {
-			letter.Body = nil
+		l := DeadLetter(t, line)
+		require.NotContains(t, string(l.Body), secret)
+		if rest[text(l.Reason, l.Vendor, l.Event, l.ContentType, l.Body)] <= 0 {
+			l.Body = nil
 		}
-		rest[letter.String()]--
+		rest[text(l.Reason, l.Vendor, l.Event, l.ContentType, l.Body)]--
 	}
 	requireNoRest(t, rest)
-}
-
-// String is all but the detail, which is for people.
-func (l DeadLetter) String() string {
-	return fmt.Sprintf("%s %s %q %q: %q", l.Reason, l.Vendor, l.Event, l.ContentType, l.Body)
 }
 
 // stamps are what the door adds to an event, in front of its data.
