@@ -25,8 +25,7 @@ func TestBacklog(t *testing.T) {
 	}
 	// Measured: 250 to 370 MiB, whatever the number of records. Most of it is garbage of
 	// the input, which makes messages as fast as it can: the spool holds 32 MiB of messages
-	// that are not committed yet, and as much in its window. A spool that held its backlog
-	// in memory would take more than a GiB for two million messages.
+	// that are not committed yet, and as much in its window.
 	const most = 640 << 20
 	address := services.FreeAddress(t)
 	h := services.Launch(t, services.Binary(), setup{
