@@ -19,13 +19,14 @@ import (
 // memory stays flat.
 func TestBacklog(t *testing.T) {
 	t.Parallel()
-	records, size := 300_000, 16<<20
+	records, size := 400_000, 16<<20
 	if *long {
 		records, size = 2_000_000, 64<<20
 	}
-	// The distribution has about 100 MiB without any record, and the spool's window
-	// holds 32 MiB of them; the rest is room for the garbage of the moment.
-	const most = 400 << 20
+	// Measured: 250 to 370 MiB, whatever the number of records. Most of it is garbage of
+	// the input, which makes messages as fast as it can: the spool holds 32 MiB of messages
+	// that are not committed yet, and as much in its window.
+	const most = 640 << 20
 	address := services.FreeAddress(t)
 	h := services.Launch(t, services.Binary(), setup{
 		dir: filepath.Join(t.TempDir(), "spool"), log: `"OFF"`,

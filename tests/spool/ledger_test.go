@@ -260,9 +260,9 @@ func (l *ledger) String() string {
 	for _, status := range l.answers {
 		told[status]++
 	}
-	var text string
+	var text []byte
 	for _, status := range slices.Sorted(maps.Keys(told)) {
-		text += fmt.Sprintf("%d answered %d, ", told[status], status)
+		text = fmt.Appendf(text, "%d answered %d, ", told[status], status)
 	}
 	return fmt.Sprintf("%d sent, %d cut off, %s%d arrived, %d of them again, %d refused by the sink, %d lost",
 		l.sent, l.cut, text, l.arrived, l.arrived-len(l.arrivals), l.refusals, missing)

@@ -1,8 +1,6 @@
 package spool_test
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -123,14 +121,12 @@ func TestInputEnds(t *testing.T) {
 	const records = 20000
 	var got lines
 	sink, output := startLines(t, &got, services.Refuses)
-	var text bytes.Buffer
-	w := bufio.NewWriter(&text)
+	var text []byte
 	for i := range records {
-		fmt.Fprintf(w, "record %d\n", i)
+		text = fmt.Appendf(text, "record %d\n", i)
 	}
-	require.NoError(t, w.Flush())
 	path := filepath.Join(t.TempDir(), "records")
-	require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
+	require.NoError(t, os.WriteFile(path, text, 0o600))
 	h := services.Launch(t, services.Binary(), setup{
 		dir: filepath.Join(t.TempDir(), "spool"), log: `"OFF"`,
 		input:  fmt.Sprintf("file: { paths: [ %q ], scanner: { lines: {} } }", path),
