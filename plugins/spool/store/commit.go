@@ -130,7 +130,15 @@ func (s *Store) commit(work work) (progress bool) {
 	err = fmt.Errorf("committing to the spool: %w", err)
 	switch {
 	case isFull(err):
-		finish(work.arrivals, fmt.Errorf("%w: %w", ErrFull, err))
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+		var pages int64
+		for _, a := range work.arrivals {
+			pages += a.pages
+		}
+		if pages > 0 {
+			s.refuse(err, pages)
+		}
+		finish(work.arrivals, err)
 		return s.commitDeletions(work.deleted)
 	case isBusy(err):
 		s.line.putBack(work.deleted, work.marked)
@@ -149,6 +157,9 @@ func (s *Store) committed(arrivals []*arrival, first int64) {
 	s.commits.Add(1)
 	s.newest.Store(s.writer.newest)
 	s.disk.Store(s.writer.disk())
+	if len(arrivals) > 0 {
+		s.refusal.Store(nil)
+	}
 	id := first
 	for _, a := range arrivals {
 		for _, r := range a.records {
@@ -185,6 +196,7 @@ func (s *Store) admit(arrivals []*arrival) []*arrival {
 			admitted = append(admitted, a)
 			err = ErrFull // the rest is yet to be looked at
 		case errors.Is(err, ErrFull):
+			s.refuse(err, a.pages)
 			a.done(err)
 		default:
 			if !isBusy(err) {

@@ -59,6 +59,33 @@ func (d *disk) taken() int64 {
 	return size + d.walSize + d.shmSize() + d.aside
 }
 
+// refusal is that of records for which there was no room. There is none until more is
+// free than was then, by what the records take: a calculation beforehand cannot know
+// what the file system makes of it.
+type refusal struct {
+	err   error
+	pages int64 // of the records
+	free  int64 // bytes that were free
+}
+
+// refuse notes a refusal.
+func (s *Store) refuse(err error, pages int64) {
+	free, failure := s.free(s.writer.disk())
+	if failure != nil {
+		return // Room meets the failure, too
+	}
+	s.refusal.Store(&refusal{err: err, pages: pages, free: free})
+}
+
+// free returns how many bytes are free: in the database, and up to the next bound.
+func (s *Store) free(d *disk) (int64, error) {
+	free, err := freeSpace(s.dir)
+	if err != nil {
+		return 0, fmt.Errorf("looking at the file system of %s: %w", s.dir, err)
+	}
+	return d.freePages*pageSize + min(free-s.options.MinFree, s.options.MaxSize-d.taken()), nil
+}
+
 // roomFor returns nil when records of so many pages fit the bounds, else an error that
 // wraps ErrFull.
 func (s *Store) roomFor(d disk, pages int64) error {

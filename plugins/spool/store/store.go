@@ -111,6 +111,7 @@ type Store struct {
 	changed atomic.Bool           // the database was opened anew
 	damage  atomic.Pointer[error] // that was met, until it is salvaged
 	failure atomic.Pointer[error]
+	refusal atomic.Pointer[refusal] // the last for want of room, if nothing was taken since
 	disk    atomic.Pointer[disk]
 	commits atomic.Int64
 }
@@ -327,6 +328,15 @@ func (s *Store) Room() error {
 	default:
 	}
 	d := *s.disk.Load()
+	if r := s.refusal.Load(); r != nil {
+		free, err := s.free(&d)
+		if err != nil {
+			return err
+		}
+		if free < r.free+r.pages*pageSize {
+			return r.err
+		}
+	}
 	d.frames, d.walSize = 0, min(d.walSize, walReserve) // a checkpoint comes before a refusal
 	if d.aside > 0 {                                    // perhaps an operator has deleted it
 		var err error
