@@ -8,6 +8,9 @@ import (
 // lineBytes bounds what is in line. Append waits while there is more.
 const lineBytes = 64 << 20
 
+// rowSize is what a row takes of a page beside metadata and body.
+const rowSize = 40
+
 // arrival is what one call of Append put in line.
 type arrival struct {
 	records  []*Record
@@ -27,13 +30,17 @@ func newArrival(records []*Record, done func(error)) *arrival {
 		storedAt: time.Now().UTC().Truncate(time.Microsecond),
 		done:     done,
 	}
+	var filled int64
 	for i, r := range records {
 		a.metadata[i] = appendMetadata(make([]byte, 0, 1024), r.Metadata)
 		a.sums[i] = sumOf(a.metadata[i], r.Body)
 		size := int64(len(a.metadata[i]) + len(r.Body))
 		a.size += size + overhead
-		a.pages += size/4000 + 2
+		// A large record begins and ends amid a page; small ones share pages, each of
+		// which is half full at least.
+		filled += min(size+2*usable, 2*(size+rowSize))
 	}
+	a.pages = filled/usable + 1
 	return a
 }
 
