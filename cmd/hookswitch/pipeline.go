@@ -51,7 +51,8 @@ func (p pipeline) run(ctx context.Context, in service.BatchInput) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"hookswitch", "run",
+	args := []string{
+		"hookswitch", "run",
 		"--set", "input.label=" + inputLabel,
 		"--set", "input.processors=[{noop: {}}]", // an empty list is a lint
 		"--set", "http={enabled: false}",

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"log"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -120,88 +116,7 @@ func (f filter) wants(l *delivery.DeadLetter) bool {
 		(f.since.IsZero() || !l.Received().Before(f.since))
 }
 
-// source is a file of records. It is read as far as it went at the start, because the
-// config may append to it what fails again.
-type source struct {
-	path string // - for stdin
-	size int64
-}
-
-func openSources(paths []string) ([]source, error) {
-	var all []source
-	add := func(path string, info fs.FileInfo) {
-		all = append(all, source{path, info.Size()})
-	}
-	for _, path := range paths {
-		if path == "-" {
-			all = append(all, source{path: path})
-			continue
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("reading flag from: %w", err)
-		}
-		if !info.IsDir() {
-			add(path, info)
-			continue
-		}
-		before := len(all)
-		if err := fs.WalkDir(os.DirFS(path), ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() || !strings.Contains(entry.Name(), ".jsonl") {
-				return err
-			}
-			info, err := entry.Info()
-			if err == nil {
-				add(filepath.Join(path, name), info)
-			}
-			return err
-		}); err != nil {
-			return nil, fmt.Errorf("reading flag from: %w", err)
-		}
-		if len(all) == before {
-			return nil, fmt.Errorf("reading flag from: expected files named *.jsonl* in %s, there are none", path)
-		}
-	}
-	return all, nil
-}
-
-// lines calls take for each line that is not empty, until take returns false.
-func (s source) lines(take func(number int, line string) bool) error {
-	var text io.Reader = os.Stdin
-	if s.path != "-" {
-		file, err := os.Open(s.path)
-		if err != nil {
-			return fmt.Errorf("reading dead letters: %w", err)
-		}
-		defer file.Close()
-		text = io.LimitReader(file, s.size)
-	}
-	buffered := bufio.NewReaderSize(text, 1<<20)
-	text = buffered
-	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unpacked, err := gzip.NewReader(buffered)
-		if err != nil {
-			return fmt.Errorf("reading dead letters of %s: %w", s.path, err)
-		}
-		text = unpacked
-	}
-	scanner := bufio.NewScanner(text)
-	scanner.Buffer(make([]byte, 64<<10), maxRecord)
-	number := 0
-	for scanner.Scan() {
-		number++
-		if line := scanner.Text(); line != "" && !take(number, line) {
-			return nil
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		return fmt.Errorf("reading dead letters of %s behind line %d: %w", s.path, number, err)
-	}
-	return nil
-}
-
 const (
-	maxRecord = 64 << 20 // bytes of a record
 	// The records of a batch, and their bytes. An output that writes objects makes one of
 	// each batch, so batches are large.
 	batchRecords = 1000
@@ -224,7 +139,7 @@ type replay struct {
 	sources []source
 	filter  filter
 	edits   edits
-	log     io.Writer
+	log     *log.Logger
 	parsed  chan chan []letter // batches in the order of the files; each of them comes when it is parsed
 
 	seen   map[[16]byte]struct{} // the ids of the records that were given
@@ -242,9 +157,9 @@ type replay struct {
 // counts are of records.
 type counts struct{ read, broken, filtered, repeated, taken, refused int }
 
-func newReplay(sources []source, wanted filter, set edits, log io.Writer) *replay {
+func newReplay(sources []source, wanted filter, set edits, w io.Writer) *replay {
 	return &replay{
-		sources: sources, filter: wanted, edits: set, log: log, parsed: make(chan chan []letter, batchesAhead),
+		sources: sources, filter: wanted, edits: set, log: log.New(w, "replay: ", 0), parsed: make(chan chan []letter, batchesAhead),
 		seen: map[[16]byte]struct{}{}, window: semaphore.NewWeighted(window), change: make(chan struct{}, 1),
 	}
 }
@@ -457,10 +372,10 @@ func (r *replay) give(ctx context.Context, letters []letter) (service.MessageBat
 func (r *replay) tell(n int, format string, args ...any) {
 	const most = 20
 	if n <= most {
-		fmt.Fprintf(r.log, "replay: "+format+"\n", args...)
+		r.log.Printf(format, args...)
 	}
 	if n == most {
-		fmt.Fprintln(r.log, "replay: of more of this kind only the number will be told")
+		r.log.Print("of more of this kind only the number will be told")
 	}
 }
 
@@ -475,7 +390,7 @@ func (r *replay) run(ctx context.Context, p pipeline) error {
 		select {
 		case <-ticks.C:
 			r.mu.Lock()
-			fmt.Fprintf(r.log, "replay: %d records read, %d taken by the output\n", r.counts.read, r.counts.taken)
+			r.log.Printf("%d records read, %d taken by the output", r.counts.read, r.counts.taken)
 			r.mu.Unlock()
 			continue
 		case err := <-done:
@@ -488,7 +403,7 @@ func (r *replay) run(ctx context.Context, p pipeline) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c, again := r.counts, int(deadletter.Recorded()-before)
-	fmt.Fprintf(r.log, "replay: %s: %d taken by the output in %s, of which %d made dead letters again; %d refused\n", c, c.taken, time.Since(start).Round(time.Millisecond), again, c.refused)
+	r.log.Printf("%s: %d taken by the output in %s, of which %d made dead letters again; %d refused", c, c.taken, time.Since(start).Round(time.Millisecond), again, c.refused)
 	switch {
 	case r.down >= refusals:
 		return fmt.Errorf("replaying dead letters: stopped, since the output refused %d records in a row; it may be run again", r.down)
@@ -520,9 +435,9 @@ func (r *replay) count(ctx context.Context) error {
 			kinds[[2]string{cmp.Or(l.Vendor, "unknown"), string(l.Reason)}]++
 		}
 	}
-	fmt.Fprintf(r.log, "replay: %s; would be replayed:\n", r.counts)
+	r.log.Printf("%s; would be replayed:", r.counts)
 	for _, kind := range slices.SortedFunc(maps.Keys(kinds), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
-		fmt.Fprintf(r.log, "%10d %s %s\n", kinds[kind], kind[0], kind[1])
+		r.log.Printf("%10d %s %s", kinds[kind], kind[0], kind[1])
 	}
 	if r.counts.broken > 0 {
 		return fmt.Errorf("reading dead letters: %d failed", r.counts.broken)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -179,7 +180,7 @@ func TestReplayIsBounded(t *testing.T) {
 	l := delivery.DeadLetter{Vendor: "callrail", Body: make([]byte, 8<<20)}
 	var text []byte
 	for i := range 6 {
-		l.ID = fmt.Sprint(i)
+		l.ID = strconv.Itoa(i)
 		text = append(l.AppendJSON(text), '\n')
 	}
 	r := startReplay(t, &bytes.Buffer{}, string(text))

@@ -128,7 +128,7 @@ func (l *DeadLetter) DefaultID() string {
 		return l.DeliveryID
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q", []string{l.Vendor, l.Event, l.Account, l.ContentType, l.ContentEncoding, l.ReceivedAt})
+	h.Write(fmt.Appendf(nil, "%q", []string{l.Vendor, l.Event, l.Account, l.ContentType, l.ContentEncoding, l.ReceivedAt}))
 	h.Write(l.Body)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -4,6 +4,7 @@ package readme
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"io/fs"
@@ -93,7 +94,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 			})
 		case c == "go get ./cmd/hookswitch":
 			// TestAddOutput
-		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "curl "):
+		case strings.HasPrefix(c, "go run ./cmd/hookswitch run "), strings.HasPrefix(c, "go run ./cmd/hookswitch send "), strings.HasPrefix(c, "go run ./cmd/hookswitch replay "), strings.HasPrefix(c, "curl "):
 			// TestQuickstart
 		case strings.HasPrefix(c, "HOOKSWITCH_VENDORS=callrail "), strings.HasPrefix(c, "go run ./cmd/hookswitch spool "):
 			// TestVerified
@@ -191,6 +192,20 @@ func TestQuickstart(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(letter), `"reason":"malformed"`)
 	require.Contains(t, string(letter), `"body":"bm8gSlNPTg=="`)
+
+	// What becomes of it when it can be decoded.
+	repaired := bytes.Replace(letter, []byte(`"body":"bm8gSlNPTg=="`), []byte(`"body":"`+base64.StdEncoding.EncodeToString([]byte(`{"id":"c-1"}`))+`"`), 1)
+	require.NoError(t, os.WriteFile(s.deadLetters, repaired, 0o600))
+	var said []string
+	for _, c := range commands(t) {
+		if strings.HasPrefix(c, "go run ./cmd/hookswitch replay ") {
+			said = append(said, run(t, root, "HOOKSWITCH_DEAD_LETTERS="+s.deadLetters+" "+c))
+		}
+	}
+	require.Len(t, said, 2)
+	require.Contains(t, said[0], "1 mobiniti malformed")
+	require.Contains(t, said[1], `"type":"message.received"`)
+	require.Contains(t, said[1], "1 taken by the output")
 }
 
 // TestVerified runs the command that verifies a vendor. Nothing stands behind it, so

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,24 +44,24 @@ func replay(t *testing.T, dir string, args ...string) (events []string, log stri
 	return events, stderr.String(), code
 }
 
-// shipped returns the path of a shipped config in which a text is replaced.
-func shipped(t *testing.T, name, old, replacement string) string {
+const decodes = "webhook_decode: {}"
+
+// quickstart returns the path of the quickstart with another decoder.
+func quickstart(t *testing.T, decoder string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "configs", name))
+	text, err := os.ReadFile(filepath.Join("..", "..", "configs", "quickstart.yaml"))
 	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(text), old))
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), old, replacement, 1)), 0o600))
+	require.Equal(t, 1, strings.Count(string(text), decodes))
+	path := filepath.Join(t.TempDir(), "quickstart.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), decodes, decoder, 1)), 0o600))
 	return path
 }
-
-const decodes = "webhook_decode: {}"
 
 // What a door cannot decode becomes events when a config that can decode it replays the
 // dead letters, with the time and the id of the first delivery, beside the running process.
 func TestStory(t *testing.T) {
-	older := shipped(t, "quickstart.yaml", decodes, "webhook_decode: { max_events: 1 }")
-	newer := shipped(t, "quickstart.yaml", decodes, decodes)
+	older := quickstart(t, "webhook_decode: { max_events: 1 }")
+	newer := quickstart(t, decodes)
 	h := services.Start(t, older)
 	sample := services.SampleOf(t, "mobiniti/testdata/delivery_report/several.json")
 	header := http.Header{"Content-Type": {"application/json"}}
@@ -113,13 +114,12 @@ func TestStory(t *testing.T) {
 	last := services.DeadLetter(t, lines[3])
 	require.Equal(t, "no JSON", string(last.Body))
 	require.Equal(t, last.DeliveryID, last.ID)
-
 }
 
 // An event that a processor refuses is kept as its delivery, and passes when its body is
 // repaired. Its number has the text that the vendor sent.
 func TestRepair(t *testing.T) {
-	strict := shipped(t, "quickstart.yaml", decodes, decodes+`
+	strict := quickstart(t, decodes+`
     - mapping: 'root = if this.data.message.text == "STOP" { throw("no stops here") } else { this }'`)
 	h := services.Start(t, strict)
 	status, err := h.Send("/mobiniti/inbound", http.Header{"Content-Type": {"application/json"}}, []byte(`{"z":1.50,"id":"c-1","message":"STOP","a":10000000000000000001}`))
@@ -159,7 +159,7 @@ func TestDryRun(t *testing.T) {
 	}
 	file := filepath.Join(h.Dir, "dead_letters.jsonl")
 	appendTo(t, file, "half of a lin")
-	events, log, code := replay(t, h.Dir, "--dry-run", shipped(t, "quickstart.yaml", decodes, decodes))
+	events, log, code := replay(t, h.Dir, "--dry-run", quickstart(t, decodes))
 	require.Empty(t, events)
 	require.Equal(t, 1, code, log)
 	require.Contains(t, log, "dead_letters.jsonl:4: reading dead letter")
@@ -200,7 +200,7 @@ output: { http_client: { url: "`+receiver.URL+`", drop_on: [ 422 ] } }
 	var records []byte
 	const n = 300
 	for i := range n {
-		l := delivery.DeadLetter{Vendor: "callrail", Event: "post_call", DeliveryID: fmt.Sprint(i), Reason: delivery.TooManyEvents, Body: []byte(`{"resource_id":"CAL1"}`)}
+		l := delivery.DeadLetter{Vendor: "callrail", Event: "post_call", DeliveryID: strconv.Itoa(i), Reason: delivery.TooManyEvents, Body: []byte(`{"resource_id":"CAL1"}`)}
 		if i == 200 {
 			l.Body = []byte(`{"resource_id":"poison"}`)
 		}
