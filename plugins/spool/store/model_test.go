@@ -203,7 +203,7 @@ func (m *model) check(t testing.TB, s *Store) {
 // and HOOKSWITCH_POWER_SEED with which seed the first begins; what goroutines do at once
 // is left to chance, whatever the seed.
 func TestPowerCuts(t *testing.T) {
-	rounds := 20
+	rounds := 12
 	if n, err := strconv.Atoi(os.Getenv("HOOKSWITCH_POWER_CUTS")); err == nil {
 		rounds = n
 	}

@@ -45,6 +45,9 @@ func commit(t testing.TB, s *Store) {
 		records, err := s.Get([]int64{r.ID})
 		return err == nil && len(records) == 0
 	}, 10*time.Second, time.Millisecond)
+	s.writing.Lock() // until the figures are those of the commit, too
+	defer s.writing.Unlock()
+	require.NotNil(t, s.writer)
 }
 
 func TestKeepsWhatWasGiven(t *testing.T) {
