@@ -162,3 +162,57 @@ func TestModes(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 	check()
 }
+
+// TestMaxSizeWhileRead drains a full store while somebody reads without pause: it does
+// not grow, and the deletions are committed.
+func TestMaxSizeWhileRead(t *testing.T) {
+	for _, maxSize := range []int64{minSize, 60 << 20} {
+		dir := t.TempDir()
+		machine := newMachine(t, 1) // does not sync, which takes longest
+		s := open(t, Options{Dir: dir, MaxSize: maxSize, vfs: machine.name})
+		var ids []int64
+		for full := false; !full; {
+			var records []*Record
+			for range 64 {
+				records = append(records, &Record{Body: make([]byte, 1200)})
+			}
+			err := appendAll(s, records...)
+			if full = err != nil; full {
+				require.ErrorIs(t, err, ErrFull)
+				require.ErrorIs(t, s.Room(), ErrFull)
+				continue
+			}
+			for _, r := range records {
+				ids = append(ids, r.ID)
+			}
+		}
+		stop, read := make(chan struct{}), make(chan error, 1)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					read <- nil
+					return
+				default:
+					if _, err := s.Read(0, 1024, 4<<20); err != nil {
+						read <- err
+						return
+					}
+				}
+			}
+		}()
+		for len(ids) > 0 {
+			n := min(256, len(ids))
+			s.Delete(ids[:n])
+			ids = ids[n:]
+			require.LessOrEqual(t, onDisk(t, dir), maxSize)
+			time.Sleep(time.Millisecond)
+		}
+		require.Eventually(t, func() bool { return s.Stats().Records == 0 }, 20*time.Second, time.Millisecond)
+		close(stop)
+		require.NoError(t, <-read)
+		require.LessOrEqual(t, onDisk(t, dir), maxSize)
+		require.NoError(t, appendAll(s, &Record{Body: make([]byte, 1200)}))
+		require.NoError(t, s.Room())
+	}
+}

@@ -115,7 +115,7 @@ func (s *Store) commit(work work) (progress bool) {
 	start := time.Now()
 	err := s.writer.transact(work, first)
 	if isFull(err) { // the WAL could not grow
-		if made, failure := s.writer.makeRoom(); failure != nil {
+		if made, failure := s.makeRoom(); failure != nil {
 			err = failure
 		} else if made {
 			err = s.writer.transact(work, first)
@@ -219,7 +219,7 @@ func (s *Store) prepareRoom(pages int64) error {
 		if !errors.Is(err, ErrFull) {
 			return err
 		}
-		made, failure := s.writer.makeRoom()
+		made, failure := s.makeRoom()
 		if failure != nil {
 			return failure
 		}
@@ -250,7 +250,7 @@ func (s *Store) tryRoom(pages int64) (err error) {
 // that it has. It reports whether all are committed.
 func (s *Store) commitDeletions(ids []int64) bool {
 	for n := len(ids); len(ids) > 0; {
-		err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
+		err := s.checkpoint(sqlite3.CHECKPOINT_RESTART)
 		if err == nil {
 			err = s.writer.transact(work{deleted: ids[:n]}, 0)
 		}
@@ -273,6 +273,26 @@ func (s *Store) commitDeletions(ids []int64) bool {
 	return true
 }
 
+// checkpoint keeps the store's own reader away, for which the writer would wait in vain
+// while one read follows another.
+func (s *Store) checkpoint(mode sqlite3.CheckpointMode) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	return s.writer.checkpoint(mode)
+}
+
+// makeRoom begins the WAL anew, and gives up what it takes beyond its reserve. It
+// reports whether that changed anything.
+func (s *Store) makeRoom() (bool, error) {
+	switch {
+	case s.writer.walSize > walReserve:
+		return true, s.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
+	case s.writer.frames > 0:
+		return true, s.checkpoint(sqlite3.CHECKPOINT_RESTART)
+	}
+	return false, nil
+}
+
 // tidy keeps the WAL short, and an empty database small.
 func (s *Store) tidy() {
 	w := s.writer
@@ -282,8 +302,8 @@ func (s *Store) tidy() {
 		err = w.shrink()
 	case w.frames < w.checkpointAt:
 		return
-	case w.walSize > max(walReserve, 4*w.checkpointAt*frameSize):
-		err = w.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
+	case w.walSize > w.walCap():
+		err = s.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
 	default:
 		err = w.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
 	}

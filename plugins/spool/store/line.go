@@ -59,6 +59,7 @@ type line struct {
 	arrivals []*arrival
 	size     int64
 	deleted  []int64
+	deletes  int // of one transaction at most, each of which changes a page or two
 	marked   []marking
 }
 
@@ -101,7 +102,7 @@ func (l *line) mark(ids []int64, mark Mark) {
 // Bounds of one transaction.
 const (
 	workBytes   = 8 << 20
-	workDeletes = 10_000
+	workDeletes = 2000
 )
 
 // take takes what the next transaction does: at least one arrival, if there is one. It
@@ -124,7 +125,7 @@ func (l *line) take() (work, error) {
 		l.arrivals = nil
 	}
 	l.size -= size
-	n = min(len(l.deleted), workDeletes)
+	n = min(len(l.deleted), l.deletes)
 	w.deleted, l.deleted = l.deleted[:n:n], l.deleted[n:]
 	if len(l.deleted) == 0 {
 		l.deleted = nil

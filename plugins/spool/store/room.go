@@ -7,6 +7,7 @@ type disk struct {
 	pageCount, freePages int64
 	frames               int64 // of the WAL that hold commits
 	walSize              int64
+	walCap               int64 // what the WAL may take before it is cut
 	aside                int64 // bytes of the files that were set aside
 	records, parked      int64
 }
@@ -17,6 +18,7 @@ func (w *writer) disk() *disk {
 		freePages: w.freePages,
 		frames:    w.frames,
 		walSize:   w.walSize,
+		walCap:    w.walCap(),
 		aside:     w.aside,
 		records:   w.records,
 		parked:    w.parked,
@@ -36,6 +38,13 @@ const (
 	shrinkAbove = 64 << 20
 )
 
+// checkpointFrames returns how many frames of the WAL are checkpointed together.
+func checkpointFrames(maxSize int64) int64 { return min(4000, maxSize/16/frameSize) }
+
+// walCap returns how much the WAL may take before it is cut. Records are admitted only
+// if there is room for so much, since their deletion needs it.
+func (w *writer) walCap() int64 { return max(walReserve, 2*w.checkpointAt*frameSize) }
+
 // shmSize returns the bytes of the WAL's index.
 func (d *disk) shmSize() int64 { return (d.walSize/frameSize/4062 + 1) * 32768 }
 
@@ -49,7 +58,7 @@ func (d *disk) inUse() int64 {
 func (d disk) grown(pages int64) (disk, int64) {
 	before := d.taken()
 	d.pageCount += max(0, pages-d.freePages)
-	d.walSize = max(d.walSize, walReserve, 32+(d.frames+pages+touchedPages)*frameSize)
+	d.walSize = max(d.walSize, d.walCap, 32+(d.frames+pages+touchedPages)*frameSize)
 	return d, d.taken() - before
 }
 

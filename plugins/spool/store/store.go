@@ -149,6 +149,7 @@ func Open(options Options) (*Store, error) {
 		ended:   make(chan struct{}),
 	}
 	s.line.room.L = &s.line.mu
+	s.line.deletes = min(workDeletes, int(checkpointFrames(options.MaxSize))/2)
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the spool in %s: %w", dir, err), lock.Close())
 	}

@@ -51,7 +51,7 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: c, checkpointAt: min(4000, maxSize/16/frameSize)}
+	w := &writer{conn: c, checkpointAt: checkpointFrames(maxSize)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -261,18 +261,6 @@ func (w *writer) checkpoint(mode sqlite3.CheckpointMode) error {
 		return w.reserveWAL()
 	}
 	return nil
-}
-
-// makeRoom begins the WAL anew, and gives up what it takes beyond its reserve. It
-// reports whether that changed anything.
-func (w *writer) makeRoom() (bool, error) {
-	switch {
-	case w.walSize > walReserve:
-		return true, w.checkpoint(sqlite3.CHECKPOINT_TRUNCATE)
-	case w.frames > 0:
-		return true, w.checkpoint(sqlite3.CHECKPOINT_RESTART)
-	}
-	return false, nil
 }
 
 // shrink gives the room of an empty database back.
