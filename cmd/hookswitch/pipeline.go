@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
@@ -42,11 +43,8 @@ func pipelineOf(c *cli.Context) (pipeline, error) {
 }
 
 // run runs the pipeline until the input has ended and all that it gave is acknowledged, or
-// until a signal. The input may be nil: then it ends at once.
-func (p pipeline) run(ctx context.Context, in service.BatchInput) error {
-	if in == nil {
-		in = ended{}
-	}
+// until a signal.
+func (p pipeline) run(ctx context.Context, in service.BatchInput, more ...service.CLIOptFunc) error {
 	env, err := withInput(in)
 	if err != nil {
 		return err
@@ -66,7 +64,7 @@ func (p pipeline) run(ctx context.Context, in service.BatchInput) error {
 			args = append(args, flag, file)
 		}
 	}
-	code, err := service.RunCLIToCode(ctx, append(optionsWith(env), service.CLIOptSetArgs(append(args, p.config)...))...)
+	code, err := service.RunCLIToCode(ctx, slices.Concat(optionsWith(env), more, []service.CLIOptFunc{service.CLIOptSetArgs(append(args, p.config)...)})...)
 	if err == nil && code != 0 {
 		err = errors.New("expected it to run, the log has the reason")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -20,63 +19,61 @@ func drainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "drain",
 		Usage:     "Empty the spool of a config through its pipeline and output, without a door",
-		ArgsUsage: "[flags of hookswitch run] CONFIG",
+		ArgsUsage: "CONFIG",
 		Description: `The way to retire a machine: stop the process that uses the directory, then drain.
-The config runs as always but for its input, which is left out. It ends when the
-output has all deliveries but those that are parked, which are offered once more.
+The config's pipeline and output run, behind no input. Drain ends when the output
+has all deliveries but those that are parked, which are offered once more.
 What the output refuses otherwise, as when it is away, is tried again until drain is
 told to stop, with Ctrl-C or by timeout(1). At the end it says what is left, and
 exits with 1 if anything is.
 
   hookswitch spool drain configs/kafka.yaml
-  timeout 10m hookswitch spool drain --set logger.level=warn configs/kafka.yaml`,
-		SkipFlagParsing: true, // the engine's run command parses them
+  timeout 10m hookswitch spool drain configs/kafka.yaml`,
+		Flags: pipelineFlags(),
 		Action: func(c *cli.Context) error {
-			given := c.Args().Slice()
-			if len(given) == 0 || slices.Contains(given, "--help") || slices.Contains(given, "-h") {
-				return cli.ShowSubcommandHelp(c)
+			p, err := pipelineOf(c)
+			if err != nil {
+				return err
 			}
-			return drain(c.Context, c.App.ErrWriter, given)
+			p.buffer = true
+			return drain(c.Context, c.App.ErrWriter, p)
 		},
 	}
 }
 
-// drain runs the engine with an input that ends at once: then the spool hands out all
-// that it has, and the engine stops.
-func drain(ctx context.Context, progress io.Writer, args []string) error {
+// drain runs the pipeline behind an input that ends at once: then the spool hands out
+// all that it has, and the engine stops.
+func drain(ctx context.Context, progress io.Writer, p pipeline) error {
 	var dir string
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
 	close(watched)
-	code, err := service.RunCLIToCode(ctx, append(options(),
-		service.CLIOptSetArgs(slices.Concat([]string{"hookswitch", "run", "--set", "input={ file: { paths: [] } }", "--set", "shutdown_delay=0s"}, args)...),
-		service.CLIOptOnConfigParse(func(conf *service.ParsedConfig) (err error) {
-			if dir, err = spoolDir(conf); err != nil {
-				return err
-			}
-			watched = make(chan struct{})
-			go func() {
-				defer close(watched)
-				tellWhatIsLeft(watch, progress, dir)
-			}()
-			return nil
-		}),
-	)...)
+	ran := p.run(ctx, ended{}, service.CLIOptOnConfigParse(func(conf *service.ParsedConfig) (err error) {
+		if dir, err = spoolDir(conf); err != nil {
+			return err
+		}
+		watched = make(chan struct{})
+		go func() {
+			defer close(watched)
+			tellWhatIsLeft(watch, progress, dir)
+		}()
+		return nil
+	}))
 	stop()
 	<-watched
-	if err != nil {
-		return err
+	if dir == "" {
+		return ran
 	}
 	left, err := look(ctx, dir)
 	if err != nil {
 		return err
 	}
 	if left.records > 0 {
-		return fmt.Errorf("draining %s: %s", dir, left)
+		return errors.Join(ran, fmt.Errorf("draining %s: %s", dir, left))
 	}
-	if code != 0 {
-		return fmt.Errorf("draining %s: the engine has exited with %d", dir, code)
+	if ran != nil {
+		return fmt.Errorf("draining %s: %w", dir, ran)
 	}
 	_, err = fmt.Fprintf(progress, "draining %s: nothing is left\n", dir)
 	return err
