@@ -36,9 +36,10 @@ type batch struct {
 
 	failures int       // of this batch, and of the batch that it is a half of
 	refusals int       // failures of a single record while others were acknowledged
-	alone    bool      // nothing was acknowledged between its last two failures
 	acks     int64     // what the schedule had acknowledged at its last failure
 	due      time.Time // of the next attempt
+	place    int       // in the heap of retries, -1 elsewhere
+	alone    bool      // it stands in alone of the schedule
 	parked   bool
 }
 
@@ -67,6 +68,7 @@ type schedule struct {
 
 	out     map[*batch]struct{} // handed out and not settled
 	retries retries             // refused, and in line again
+	alone   []*batch            // refused since a batch was acknowledged
 	acks    int64               // batches acknowledged
 	stalled time.Time           // when a batch was refused after which nothing was acknowledged
 	probed  time.Time           // when a batch was halved last to find out why all are refused
@@ -315,17 +317,14 @@ func (s *schedule) acknowledged(b *batch, now time.Time) {
 		s.parkedOut[b.ids[0]] = now.Add(settling)
 		s.lookParked = now
 	}
-	if !s.stalled.IsZero() {
-		// The output takes batches again, so what it refused when it took none need
-		// not wait.
-		s.stalled = time.Time{}
-		for _, r := range s.retries {
-			if r.alone {
-				r.due = now
-			}
+	// The output takes batches, so what it refused when it took none need not wait.
+	for _, r := range s.alone {
+		if r.alone = false; r.place >= 0 {
+			r.due = now
+			heap.Fix(&s.retries, r.place)
 		}
-		heap.Init(&s.retries)
 	}
+	s.alone, s.stalled = nil, time.Time{}
 }
 
 // postpone puts a batch back in line that could not be read.
@@ -352,8 +351,8 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 	}
 	others := b.failures > 0 && s.acks > b.acks
 	b.failures++
-	b.acks, b.alone = s.acks, !others
-	if b.alone && s.stalled.IsZero() {
+	b.acks = s.acks
+	if s.stalled.IsZero() {
 		s.stalled = now
 	}
 	if n := len(b.ids); n > 1 && (others || s.probe(b, now)) {
@@ -378,6 +377,10 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 	}
 	b.due = now.Add(backoff(b.failures))
 	s.wait(b)
+	if !others && !b.alone {
+		b.alone = true
+		s.alone = append(s.alone, b)
+	}
 	return []*batch{b}
 }
 
@@ -465,14 +468,21 @@ func (r retries) Less(i, j int) bool {
 	return r[i].ids[0] < r[j].ids[0]
 }
 
-func (r retries) Swap(i, j int) { r[i], r[j] = r[j], r[i] }
+func (r retries) Swap(i, j int) {
+	r[i], r[j] = r[j], r[i]
+	r[i].place, r[j].place = i, j
+}
 
-func (r *retries) Push(b any) { *r = append(*r, b.(*batch)) }
+func (r *retries) Push(b any) {
+	b.(*batch).place = len(*r)
+	*r = append(*r, b.(*batch))
+}
 
 func (r *retries) Pop() any {
 	last := len(*r) - 1
 	b := (*r)[last]
 	(*r)[last] = nil
+	b.place = -1
 	*r = (*r)[:last]
 	return b
 }

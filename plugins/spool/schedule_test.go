@@ -466,3 +466,20 @@ func TestScheduleAnyOrder(t *testing.T) {
 		require.Zero(t, d.weight, "seed %d", seed)
 	}
 }
+
+// An outage may last for days: what it makes wait is known once.
+func TestLongOutage(t *testing.T) {
+	d := newDisk(t, limits{count: 10})
+	d.appendN(100, 10)
+	for start := d.now; d.now.Sub(start) < 24*time.Hour; {
+		d.nack(d.until())
+	}
+	require.LessOrEqual(t, len(d.alone), 2*100)
+	require.LessOrEqual(t, len(d.retries), 100)
+	now := d.now
+	d.ack(d.until())
+	for d.pass(time.Second); !d.drained(); {
+		d.ack(d.take())
+	}
+	require.Less(t, d.now.Sub(now), 2*lastRetry)
+}
