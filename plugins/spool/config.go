@@ -21,7 +21,7 @@ func spec() *service.ConfigSpec {
 				Description("The directory, for this stream of this process alone. It is made where it does not exist, for its owner only.").
 				Example("./spool"),
 			service.NewStringField("max_size").
-				Description("What everything in the directory may take on disk. When it is reached, messages are refused until the output has taken some.").
+				Description("What everything in the directory may take on disk, 16 MiB at least. When it is reached, messages are refused until the output has taken some.").
 				Default("4GiB"),
 			service.NewStringField("min_free").
 				Description("What stays free of the file system. When less is free, messages are refused until there is more.").
@@ -126,6 +126,8 @@ func newConfig(conf *service.ParsedConfig) (c config, err error) {
 		return c, p.err
 	case c.store.Dir == "":
 		return c, errors.New("reading field dir: expected a directory")
+	case c.store.MaxSize < store.MinSize:
+		return c, errors.New("reading field max_size: expected 16 MiB or more")
 	case c.limits.window < 1<<20:
 		return c, errors.New("reading field window: expected 1 MiB or more")
 	case c.limits.byteSize < 1 || c.limits.byteSize > c.limits.window/2:

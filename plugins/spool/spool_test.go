@@ -18,6 +18,7 @@ func TestConfigIsRefused(t *testing.T) {
 	for config, want := range map[string]string{
 		`dir: ""`:                                 "reading field dir: expected a directory",
 		`{ dir: d, max_size: much }`:              `reading field max_size: expected a size such as 64MiB, got "much"`,
+		`{ dir: d, max_size: 15MiB }`:             "reading field max_size: expected 16 MiB or more",
 		`{ dir: d, min_free: -1 }`:                `reading field min_free: expected a size such as 64MiB, got "-1"`,
 		`{ dir: d, window: 64KiB }`:               "reading field window: expected 1 MiB or more",
 		`{ dir: d, batch: { byte_size: 17MiB } }`: "reading field batch.byte_size: expected at most half of the window, which is 32 MiB",

@@ -127,7 +127,7 @@ func bytesField(name, size, text string) *service.ConfigField {
 func description() string {
 	var b strings.Builder
 	b.WriteString(`
-A sender waits until the pipeline is done with its delivery: 200 says that every output has it, 503 with Retry-After that it has to be sent again. What cannot be decoded and has reached an output for dead letters is answered 200, too.
+A sender waits until the pipeline is done with its delivery: 200 says that every output has it, or with the buffer ` + "`spool`" + ` that it is synced to disk; 503 with Retry-After that it has to be sent again. What cannot be decoded and has reached an output for dead letters is answered 200, too.
 
 | answer | when |
 |---|---|

@@ -29,7 +29,7 @@ func onDisk(t testing.TB, dir string) int64 {
 func TestMaxSize(t *testing.T) {
 	dir := t.TempDir()
 	machine := newMachine(t, 1) // does not sync, which takes longest
-	s := open(t, Options{Dir: dir, MaxSize: minSize, vfs: machine.name})
+	s := open(t, Options{Dir: dir, MaxSize: MinSize, vfs: machine.name})
 	body := bytes.Repeat([]byte("0123456789"), 2000)
 	var ids []int64
 	for round := range 3 {
@@ -40,7 +40,7 @@ func TestMaxSize(t *testing.T) {
 			}
 			r := &Record{Body: body[:len(body)>>(i%4)]}
 			err := appendAll(s, r)
-			require.LessOrEqual(t, onDisk(t, dir), int64(minSize))
+			require.LessOrEqual(t, onDisk(t, dir), int64(MinSize))
 			require.LessOrEqual(t, s.Stats().Bytes, onDisk(t, dir)+1<<16)
 			if err != nil {
 				require.ErrorIs(t, err, ErrFull)
@@ -55,7 +55,7 @@ func TestMaxSize(t *testing.T) {
 			n := min(100, len(ids))
 			s.Delete(ids[:n])
 			ids = ids[n:]
-			require.LessOrEqual(t, onDisk(t, dir), int64(minSize))
+			require.LessOrEqual(t, onDisk(t, dir), int64(MinSize))
 		}
 		require.Eventually(t, func() bool { return s.Stats().Records == int64(len(ids)) }, 10*time.Second, time.Millisecond)
 		require.NoError(t, s.Room())
@@ -166,7 +166,7 @@ func TestModes(t *testing.T) {
 // TestMaxSizeWhileRead drains a full store while somebody reads without pause: it does
 // not grow, and the deletions are committed.
 func TestMaxSizeWhileRead(t *testing.T) {
-	for _, maxSize := range []int64{minSize, 60 << 20} {
+	for _, maxSize := range []int64{MinSize, 60 << 20} {
 		dir := t.TempDir()
 		machine := newMachine(t, 1) // does not sync, which takes longest
 		s := open(t, Options{Dir: dir, MaxSize: maxSize, vfs: machine.name})

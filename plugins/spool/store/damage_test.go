@@ -226,7 +226,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	require.NoError(t, os.Remove(path+"-wal")) // which has the header, too
 	free, err := freeSpace(dir)
 	require.NoError(t, err)
-	_, err = Open(Options{Dir: dir, MaxSize: minSize, MinFree: 2 * free})
+	_, err = Open(Options{Dir: dir, MaxSize: MinSize, MinFree: 2 * free})
 	require.ErrorIs(t, err, ErrFull)
 	require.Empty(t, asides(t, dir))
 	m.check(t, open(t, Options{Dir: dir}))

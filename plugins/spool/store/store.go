@@ -116,14 +116,14 @@ type Store struct {
 	commits atomic.Int64
 }
 
-// minSize is the least that Options.MaxSize may be.
-const minSize = 16 << 20
+// MinSize is the least that Options.MaxSize may be.
+const MinSize = 16 << 20
 
 // Open opens the store in a directory, makes it when there is none, and holds it: no
 // other store may be open there, of this process or another.
 func Open(options Options) (*Store, error) {
-	if options.MaxSize < minSize {
-		return nil, fmt.Errorf("opening the spool: expected a maximal size of at least %d bytes, got %d", int64(minSize), options.MaxSize)
+	if options.MaxSize < MinSize {
+		return nil, fmt.Errorf("opening the spool: expected a maximal size of at least %d bytes, got %d", int64(MinSize), options.MaxSize)
 	}
 	if options.Errorf == nil {
 		options.Errorf = func(string, ...any) {}

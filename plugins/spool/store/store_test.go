@@ -183,7 +183,7 @@ func TestOneOwner(t *testing.T) {
 	require.NoError(t, os.Symlink(dir, link))
 	s := open(t, Options{Dir: dir})
 	for _, path := range []string{dir, link} {
-		_, err := Open(Options{Dir: path, MaxSize: minSize})
+		_, err := Open(Options{Dir: path, MaxSize: MinSize})
 		require.ErrorContains(t, err, dir)
 		require.ErrorContains(t, err, "process "+strconv.Itoa(os.Getpid()))
 	}
@@ -202,11 +202,11 @@ func TestRefusesToOpen(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{Dir: "", MaxSize: minSize}, "empty path"},
+		{Options{Dir: "", MaxSize: MinSize}, "empty path"},
 		{Options{Dir: t.TempDir(), MaxSize: 1}, "at least 16777216 bytes"},
-		{Options{Dir: filepath.Join(t.TempDir(), "no", "parent"), MaxSize: minSize}, "no such file"},
-		{Options{Dir: newer, MaxSize: minSize}, "expected layout 1 or older, got layout 2"},
-		{Options{Dir: foreign, MaxSize: minSize}, "expected the database of a spool"},
+		{Options{Dir: filepath.Join(t.TempDir(), "no", "parent"), MaxSize: MinSize}, "no such file"},
+		{Options{Dir: newer, MaxSize: MinSize}, "expected layout 1 or older, got layout 2"},
+		{Options{Dir: foreign, MaxSize: MinSize}, "expected the database of a spool"},
 	} {
 		_, err := Open(test.options)
 		require.ErrorContains(t, err, test.want)
@@ -238,7 +238,7 @@ func TestRefusesMemory(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", shm)
 	dir := t.TempDir()
-	_, err = Open(Options{Dir: dir, MaxSize: minSize})
+	_, err = Open(Options{Dir: dir, MaxSize: MinSize})
 	require.ErrorContains(t, err, "in memory")
 	s := open(t, Options{Dir: dir, AllowVolatile: true})
 	require.NoError(t, appendAll(s, numbered(1)))
