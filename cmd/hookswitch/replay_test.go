@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
 func TestParseSince(t *testing.T) {
@@ -212,4 +214,37 @@ func TestReplayLeavesOutEvents(t *testing.T) {
 	require.ErrorIs(t, err, service.ErrEndOfInput)
 	require.Equal(t, counts{read: 1, broken: 1}, r.counts)
 	require.Contains(t, log.String(), "got an event without raw")
+}
+
+// Dead letters of CallRail's calls of 3 KB, decoded and dropped.
+func BenchmarkReplay(b *testing.B) {
+	v, _ := vendors.Get("callrail")
+	body, err := v.Sample("post_call")
+	require.NoError(b, err)
+	dir := b.TempDir()
+	path, config := filepath.Join(dir, "letters.jsonl"), filepath.Join(dir, "config.yaml")
+	file, err := os.Create(path)
+	require.NoError(b, err)
+	l := delivery.DeadLetter{Vendor: "callrail", Event: "post_call", ContentType: "application/json", ReceivedAt: "2026-07-01T15:13:12Z", Body: body}
+	for i := range b.N {
+		l.DeliveryID = strconv.Itoa(i)
+		l.ID = l.DeliveryID
+		_, err = file.Write(append(l.AppendJSON(nil), '\n'))
+		require.NoError(b, err)
+	}
+	require.NoError(b, file.Close())
+	require.NoError(b, os.WriteFile(config, []byte(`
+logger: { level: "OFF" }
+input: { stdin: {} }
+pipeline: { processors: [ { webhook_decode: {} } ] }
+output: { drop: {} }
+`), 0o600))
+	sources, err := openSources([]string{path})
+	require.NoError(b, err)
+	b.ResetTimer()
+	r := newReplay(sources, filter{}, nil, io.Discard)
+	go r.read(b.Context())
+	require.NoError(b, r.run(b.Context(), pipeline{config: config}))
+	require.Equal(b, b.N, r.counts.taken)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
