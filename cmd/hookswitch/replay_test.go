@@ -103,6 +103,24 @@ func TestSources(t *testing.T) {
 	require.ErrorContains(t, sources[0].lines(func(int, string) bool { return true }), "reading dead letters of "+filepath.Join(empty, "cut.jsonl.gz"))
 }
 
+// A shell gives <(zcat old.gz) as the path of a pipe, which tells no size.
+func TestSourceOfAPipe(t *testing.T) {
+	out, in, err := os.Pipe()
+	require.NoError(t, err)
+	defer out.Close()
+	_, err = in.WriteString("one\ntwo\n")
+	require.NoError(t, err)
+	require.NoError(t, in.Close())
+	sources, err := openSources([]string{fmt.Sprintf("/dev/fd/%d", out.Fd())})
+	require.NoError(t, err)
+	var lines []string
+	require.NoError(t, sources[0].lines(func(_ int, line string) bool {
+		lines = append(lines, line)
+		return true
+	}))
+	require.Equal(t, []string{"one", "two"}, lines)
+}
+
 func records(t *testing.T, ids ...string) string {
 	t.Helper()
 	var b []byte

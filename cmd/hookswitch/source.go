@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,16 +17,20 @@ import (
 const maxRecord = 64 << 20
 
 // source is a file of records. It is read as far as it went at the start, because the
-// config may append to it what fails again.
+// config may append to it what fails again. A pipe is read to its end.
 type source struct {
 	path string // - for stdin
-	size int64
+	size int64  // the bytes that are read
 }
 
 func openSources(paths []string) ([]source, error) {
 	var all []source
 	add := func(path string, info fs.FileInfo) {
-		all = append(all, source{path, info.Size()})
+		size := info.Size()
+		if !info.Mode().IsRegular() {
+			size = math.MaxInt64 // a pipe tells no size
+		}
+		all = append(all, source{path, size})
 	}
 	for _, path := range paths {
 		if path == "-" {
