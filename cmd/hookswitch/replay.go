@@ -49,7 +49,8 @@ go at the start, so they may be those that the config writes to.
 
 Records that the output refuses are tried again in smaller batches, down to the one
 that it refuses on its own. It fails if a record could not be read or edited, was
-refused, or is a dead letter again.
+refused, or is a dead letter again; it cannot tell where a config has neither the
+processor dead_letter nor reject_errored, and the output takes what has failed.
 
 With --set bodies are edited first. ` + editing,
 		Flags: append([]cli.Flag{
@@ -68,6 +69,9 @@ With --set bodies are edited first. ` + editing,
 			wanted := filter{vendor: c.String("vendor"), reason: delivery.Reason(c.String("reason"))}
 			if wanted.reason != "" && !slices.Contains(delivery.Reasons, wanted.reason) {
 				return fmt.Errorf("reading flag reason: expected one of %s, got %q", strings.Join(reasons, ", "), wanted.reason)
+			}
+			if wanted.vendor != "" && !slices.Contains(vendors.Names(), wanted.vendor) {
+				return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), wanted.vendor)
 			}
 			if wanted.since, err = parseSince(c.String("since"), time.Now()); err != nil {
 				return err
