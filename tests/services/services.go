@@ -10,6 +10,7 @@ package services
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -39,7 +40,7 @@ var (
 // Run compiles the distribution and runs the tests of a package. It is the body of
 // TestMain.
 func Run(m *testing.M) int {
-	err := prepare()
+	err := errors.Join(leaveMemory(), prepare())
 	defer func() {
 		for _, stop := range atEnd {
 			stop()
@@ -57,6 +58,22 @@ func Run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// leaveMemory puts temporary folders on a disk, where the system has them in memory: no
+// spool is kept there.
+func leaveMemory() error {
+	const tmpfs = 0x01021994 // TMPFS_MAGIC of Linux
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(os.TempDir(), &fs); err != nil || fs.Type != tmpfs {
+		return err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(cache, "tmp")
+	return errors.Join(os.MkdirAll(dir, 0o700), os.Setenv("TMPDIR", dir))
 }
 
 func prepare() (err error) {
