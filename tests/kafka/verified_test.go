@@ -177,6 +177,7 @@ func TestTLS(t *testing.T) {
 	require.Equal(t, 2, resp.ProtoMajor)
 	_, err = post()
 	require.Error(t, err, "a client without a certificate")
+	h.Drained(t)
 	require.Len(t, k.Records(t, names.events), 1)
 }
 
