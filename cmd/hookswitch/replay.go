@@ -342,6 +342,9 @@ func (r *replay) give(ctx context.Context, letters []letter) (service.MessageBat
 	}
 	weight = min(weight, window)
 	if err := r.window.Acquire(ctx, weight); err != nil {
+		r.mu.Lock()
+		r.again = append(r.again, given) // so that the end is not taken for that of the files
+		r.mu.Unlock()
 		return nil, nil, err
 	}
 	r.mu.Lock()

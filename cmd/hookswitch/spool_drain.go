@@ -53,6 +53,14 @@ func drain(ctx context.Context, progress io.Writer, p pipeline) error {
 		if dir, err = spoolDir(conf); err != nil {
 			return err
 		}
+		i, err := store.Inspect(dir) // a spool that is not there would be made, and be empty
+		if err != nil {
+			dir = ""
+			return err
+		}
+		if err := i.Close(); err != nil {
+			return err
+		}
 		watched = make(chan struct{})
 		go func() {
 			defer close(watched)
@@ -67,7 +75,7 @@ func drain(ctx context.Context, progress io.Writer, p pipeline) error {
 	}
 	left, err := look(ctx, dir)
 	if err != nil {
-		return err
+		return errors.Join(ran, err)
 	}
 	if left.records > 0 {
 		return errors.Join(ran, fmt.Errorf("draining %s: %s", dir, left))

@@ -36,7 +36,8 @@ type batch struct {
 
 	failures int       // of this batch, and of the batch that it is a half of
 	refusals int       // failures of a single record while others were acknowledged
-	acks     int64     // what the schedule had acknowledged at its last failure
+	first    int64     // what the schedule had acknowledged at its first failure
+	acks     int64     // and at its last
 	due      time.Time // of the next attempt
 	place    int       // in the heap of retries, -1 elsewhere
 	alone    bool      // it stands in alone of the schedule
@@ -65,6 +66,7 @@ type schedule struct {
 	queued int64           // id of the last record that was put into fresh
 	newest int64           // id of the newest record on disk
 	tight  bool            // the next record on disk does not fit the window
+	ended  bool            // no more records come
 
 	out     map[*batch]struct{} // handed out and not settled
 	retries retries             // refused, and in line again
@@ -77,6 +79,7 @@ type schedule struct {
 	parkedOut  map[int64]time.Time // handed out, or settled until the time
 	lookParked time.Time           // when parked records are looked up next
 	moreParked bool                // there may be more of them on disk
+	underWay   int                 // parked records that are handed out
 	resumed    bool                // all that was parked before the start has been looked up
 }
 
@@ -113,6 +116,8 @@ func (s *schedule) toRead() (after int64, count int, bytes int64, ok bool) {
 	case s.queued >= s.newest: // nothing is on disk alone
 	case len(s.fresh) == 0 && s.held == 0: // the first has to fit
 		return s.queued, count, bytes, true
+	case len(s.fresh) == 0 && len(s.out) == 0 && !s.tight: // see read
+		return s.queued, 1, max(bytes, 1), true
 	case s.tight || count <= 0 || bytes <= 0: // hand out or settle something first
 	case len(s.fresh) > 0 && s.period == 0: // nothing is gathered
 	default:
@@ -122,13 +127,18 @@ func (s *schedule) toRead() (after int64, count int, bytes int64, ok bool) {
 }
 
 // read takes what the store gave for toRead. newest is the id of the newest record
-// when the store was asked.
-func (s *schedule) read(records []*store.Record, newest int64) {
+// when the store was asked. A record that is too large to fit beside what waits for a
+// retry is taken when nothing is under way: retries are on disk, and may wait for ever.
+func (s *schedule) read(after int64, records []*store.Record, newest int64) {
+	if after != s.queued { // forget came between
+		return
+	}
 	if len(records) == 0 { // what was on disk was dropped by an operator, or is parked
 		s.queued = max(s.queued, newest)
 	}
 	for _, r := range records {
-		if s.tight = s.held > 0 && s.held+r.Size() > s.window; s.tight {
+		alone := len(s.fresh) == 0 && len(s.out) == 0 && (s.held == 0 || r.Size() > s.window/2)
+		if s.tight = s.held+r.Size() > s.window && !alone; s.tight {
 			return
 		}
 		s.enqueue(r)
@@ -143,13 +153,14 @@ func (s *schedule) forget() {
 	}
 	s.queued = s.fresh[0].ID - 1
 	s.held -= s.weight
-	s.fresh, s.weight = nil, 0
+	s.fresh, s.weight, s.tight = nil, 0, false
 }
 
 // next returns the batch to hand out, or when to look again if nothing changes
 // until then. A batch without records has to be read from the store by its ids.
 // With all, nothing is gathered: what waits is handed out at once.
 func (s *schedule) next(now time.Time, all bool) (b *batch, again time.Time) {
+	s.ended = all
 	if len(s.retries) > 0 {
 		switch first := s.retries[0]; {
 		case now.Before(first.due):
@@ -166,7 +177,7 @@ func (s *schedule) next(now time.Time, all bool) (b *batch, again time.Time) {
 	if len(s.fresh) == 0 {
 		return nil, again
 	}
-	if due := s.gathered(); !all && now.Before(due) {
+	if due := s.gathered(now); !all && now.Before(due) {
 		if again.IsZero() || due.Before(again) {
 			again = due
 		}
@@ -191,8 +202,10 @@ func (s *schedule) fits(b *batch) bool {
 
 // gathered returns when the batch at the head of fresh is due; the zero time if it
 // is full.
-func (s *schedule) gathered() time.Time {
+func (s *schedule) gathered(now time.Time) time.Time {
 	switch {
+	case s.fresh[0].StoredAt.After(now): // the clock was set back
+		return time.Time{}
 	case s.period == 0, s.count > 0 && len(s.fresh) >= s.count, s.weight >= s.byteSize:
 		return time.Time{}
 	case s.tight && s.held == s.weight: // nothing else will make room
@@ -226,22 +239,14 @@ func (s *schedule) take() *batch {
 }
 
 func (s *schedule) nextParked() *batch {
-	if len(s.parked) == 0 || s.parkedUnderWay() >= parkedOut {
+	if len(s.parked) == 0 || s.underWay >= parkedOut {
 		return nil
 	}
 	id := s.parked[0]
 	s.parked = s.parked[1:]
 	s.parkedOut[id] = time.Time{}
+	s.underWay++
 	return &batch{ids: []int64{id}, parked: true}
-}
-
-func (s *schedule) parkedUnderWay() (n int) {
-	for _, until := range s.parkedOut {
-		if until.IsZero() {
-			n++
-		}
-	}
-	return n
 }
 
 // parkedBefore says that parked records have to be looked up whose next attempt is
@@ -250,9 +255,11 @@ func (s *schedule) parkedBefore(now time.Time) (before time.Time, ok bool) {
 	if len(s.parked) > 0 || now.Before(s.lookParked) && !s.moreParked {
 		return time.Time{}, false
 	}
-	for id, until := range s.parkedOut {
-		if !until.IsZero() && until.Before(now) {
-			delete(s.parkedOut, id)
+	if s.resumed { // until then none is offered twice
+		for id, until := range s.parkedOut {
+			if !until.IsZero() && until.Before(now) {
+				delete(s.parkedOut, id)
+			}
 		}
 	}
 	s.lookParked = now.Add(time.Second)
@@ -264,13 +271,15 @@ func (s *schedule) parkedBefore(now time.Time) (before time.Time, ok bool) {
 
 // foundParked takes the ids that parkedBefore has asked for, at most parkedAhead.
 func (s *schedule) foundParked(ids []int64) {
-	s.moreParked = len(ids) == parkedAhead
-	s.resumed = s.resumed || !s.moreParked
+	found := 0
 	for _, id := range ids {
 		if _, out := s.parkedOut[id]; !out {
 			s.parked = append(s.parked, id)
+			found++
 		}
 	}
+	s.moreParked = len(ids) == parkedAhead && found > 0
+	s.resumed = s.resumed || !s.moreParked
 }
 
 func (s *schedule) handOut(b *batch) *batch {
@@ -296,6 +305,9 @@ func (s *schedule) settled(b *batch) {
 func (s *schedule) loaded(b *batch, records []*store.Record) bool {
 	if len(records) == 0 {
 		delete(s.parkedOut, b.ids[0])
+		if b.parked {
+			s.underWay--
+		}
 		s.settled(b)
 		return false
 	}
@@ -315,6 +327,7 @@ func (s *schedule) acknowledged(b *batch, now time.Time) {
 	s.acks++
 	if b.parked {
 		s.parkedOut[b.ids[0]] = now.Add(settling)
+		s.underWay--
 		s.lookParked = now
 	}
 	// The output takes batches, so what it refused when it took none need not wait.
@@ -332,6 +345,7 @@ func (s *schedule) postpone(b *batch, now time.Time) {
 	s.settled(b)
 	if b.parked {
 		delete(s.parkedOut, b.ids[0])
+		s.underWay--
 		s.lookParked = now.Add(lastRetry)
 		return
 	}
@@ -347,7 +361,11 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 	s.settled(b)
 	b.records = nil
 	if b.parked {
+		s.underWay--
 		return s.park(b, now)
+	}
+	if b.failures == 0 {
+		b.first = s.acks
 	}
 	others := b.failures > 0 && s.acks > b.acks
 	b.failures++
@@ -365,12 +383,13 @@ func (s *schedule) refused(b *batch, now time.Time) []*batch {
 		first := &batch{ids: b.ids[: n/2 : n/2], bytes: b.bytes / 2}
 		second := &batch{ids: b.ids[n/2:], bytes: b.bytes - b.bytes/2}
 		for _, half := range []*batch{first, second} {
-			half.since, half.failures, half.acks, half.due = b.since, failures, s.acks, now
+			half.since, half.failures, half.first, half.acks, half.due = b.since, failures, b.first, s.acks, now
 			s.wait(half)
 		}
 		return []*batch{first, second}
 	}
-	if len(b.ids) == 1 && others {
+	// At the end nothing else may come that could be acknowledged.
+	if len(b.ids) == 1 && (others || s.ended && s.acks > b.first) {
 		if b.refusals++; b.refusals >= s.parkAfter {
 			return s.park(b, now)
 		}

@@ -96,7 +96,7 @@ func (d *disk) take() *batch {
 			bytes -= r.Size()
 			records = append(records, r)
 		}
-		d.read(records, d.newest)
+		d.read(after, records, d.newest)
 	}
 	for {
 		b, _ := d.next(d.now, d.ended)
@@ -482,4 +482,85 @@ func TestLongOutage(t *testing.T) {
 		d.ack(d.take())
 	}
 	require.Less(t, d.now.Sub(now), 2*lastRetry)
+}
+
+// What an operator changes while records are read from disk is read once more.
+func TestForgetWhileReading(t *testing.T) {
+	d := newDisk(t, limits{byteSize: 1 << 19, period: time.Hour})
+	d.append(10, 10)
+	d.append(1 << 20) // does not fit
+	d.append(10)
+	after, _, _, ok := d.toRead()
+	require.True(t, ok)
+	d.forget()
+	d.read(after, d.get(d.after(after)), d.newest)
+	d.ended = true
+	var got []int64
+	for !d.drained() {
+		b := d.take()
+		require.NotNil(t, b)
+		got = append(got, b.ids...)
+		d.ack(b)
+	}
+	require.Equal(t, []int64{1, 2, 3, 4}, got)
+}
+
+// At the end of the input nothing else may come, so a record is parked that is refused
+// while others were taken at all.
+func TestPoisonAtTheEnd(t *testing.T) {
+	d := newDisk(t, limits{count: 10})
+	d.append(10, 10, 10, 10)
+	d.ended = true
+	for start := d.now; !d.drained(); {
+		if b := d.until(); slices.Contains(b.ids, 2) {
+			d.nack(b)
+		} else {
+			d.ack(b)
+		}
+		require.Less(t, d.now.Sub(start), 10*time.Minute)
+	}
+	require.True(t, d.records[2].Parked)
+	require.Len(t, d.records, 1)
+}
+
+// A record that does not fit beside what waits for a retry is not held up by it.
+func TestLargeBesidePoison(t *testing.T) {
+	d := newDisk(t, limits{byteSize: 1 << 19, count: 1})
+	d.append(1000)
+	d.nack(d.take())
+	d.append(1 << 20)
+	d.pass(time.Hour)
+	d.nack(d.take())
+	b := d.take()
+	require.NotNil(t, b)
+	require.Equal(t, []int64{2}, b.ids)
+	require.Nil(t, d.take(), "and it is alone")
+	d.ack(b)
+}
+
+// At a start each parked record is offered once, however many there are.
+func TestManyParkedAtStart(t *testing.T) {
+	d := newDisk(t, limits{})
+	for range 3 * parkedAhead {
+		d.last++
+		d.records[d.last] = &store.Record{ID: d.last, Parked: true, NextAttempt: d.now.Add(time.Minute)}
+	}
+	d.newest = d.last
+	offers := 0
+	for start := d.now; d.now.Sub(start) < 2*time.Minute; {
+		if b := d.take(); b != nil {
+			offers++
+			d.nack(b)
+		} else {
+			d.pass(time.Second)
+		}
+	}
+	require.Equal(t, 3*parkedAhead, offers)
+}
+
+func TestClockSetBack(t *testing.T) {
+	d := newDisk(t, limits{period: time.Minute})
+	d.append(10)
+	d.pass(-time.Hour)
+	require.NotNil(t, d.take())
 }

@@ -207,7 +207,7 @@ func (b *buffer) next(now time.Time) (*batch, time.Duration, error) {
 			b.observe.unread(err)
 			return nil, firstRetry, nil
 		}
-		b.schedule.read(records, newest)
+		b.schedule.read(after, records, newest)
 	}
 	for {
 		next, again := b.schedule.next(now, ended)
