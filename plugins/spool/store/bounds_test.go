@@ -216,3 +216,45 @@ func TestMaxSizeWhileRead(t *testing.T) {
 		require.NoError(t, s.Room())
 	}
 }
+
+// TestMarksOnFullDisk has the output refuse everything while another program fills the
+// disk: what is noted of refusals takes no room that deletions need, and what is parked
+// is found when there is room.
+func TestMarksOnFullDisk(t *testing.T) {
+	machine := newMachine(t, 1)
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir, vfs: machine.name})
+	var ids []int64
+	for range 40 {
+		var records []*Record
+		for range 50 {
+			records = append(records, &Record{Body: make([]byte, 3000)})
+		}
+		require.NoError(t, appendAll(s, records...))
+		for _, r := range records {
+			ids = append(ids, r.ID)
+		}
+	}
+	full := func(full bool) {
+		machine.mu.Lock()
+		defer machine.mu.Unlock()
+		if machine.space = 0; full {
+			machine.space = machine.taken() // not a byte more
+		}
+	}
+	full(true)
+	refusal := string(bytes.Repeat([]byte("e"), 500))
+	for n := range 40 {
+		s.Mark(ids[n*50:(n+1)*50], Mark{LastError: refusal})
+		time.Sleep(2 * time.Millisecond)
+	}
+	s.Mark(ids[:1], Mark{LastError: refusal, Parked: true})
+	s.Delete(ids[1:])
+	require.Eventually(t, func() bool { return s.Stats().Records == 1 }, 10*time.Second, time.Millisecond)
+	full(false)
+	require.Eventually(t, func() bool { return s.Stats().Parked == 1 }, 10*time.Second, time.Millisecond)
+	full(true)
+	require.NoError(t, s.Close(t.Context()))
+	s = open(t, Options{Dir: dir, vfs: machine.name})
+	require.Equal(t, int64(1), s.Stats().Records)
+}

@@ -104,9 +104,17 @@ func (s *Store) commit(work work) (progress bool) {
 		return true
 	}
 	work.arrivals = s.admit(work.arrivals)
-	if s.failure.Load() != nil {
+	hadMarks := len(work.marked) > 0
+	if s.failure.Load() == nil {
+		work.marked = s.admitMarks(work)
+	}
+	if err := s.failure.Load(); err != nil {
 		s.line.putBack(work.deleted, work.marked)
+		finish(work.arrivals, *err)
 		return true
+	}
+	if work.empty() {
+		return !hadMarks // or they come again at once
 	}
 	first := s.lastID + 1
 	for _, a := range work.arrivals {
@@ -138,6 +146,7 @@ func (s *Store) commit(work work) (progress bool) {
 		if pages > 0 {
 			s.refuse(err, pages)
 		}
+		s.line.putBack(nil, ofParking(work.marked))
 		finish(work.arrivals, err)
 		return s.commitDeletions(work.deleted)
 	case isBusy(err):
@@ -208,6 +217,44 @@ func (s *Store) admit(arrivals []*arrival) []*arrival {
 		}
 	}
 	return admitted
+}
+
+// admitMarks returns the marks for which there is room. Else a later checkpoint would
+// have to grow the database on a full disk, and no deletion could be committed. Marks of
+// parking come again, since the records are offered only when their marks are found;
+// others are left out.
+func (s *Store) admitMarks(work work) []marking {
+	rows := 0
+	for _, m := range work.marked {
+		rows += len(m.ids)
+	}
+	if rows == 0 {
+		return work.marked
+	}
+	pages := int64(rows*(lastErrorBytes+rowSize)/usable + 1)
+	for _, a := range work.arrivals {
+		pages += a.pages
+	}
+	err := s.prepareRoom(pages)
+	if err == nil {
+		return work.marked
+	}
+	if !errors.Is(err, ErrFull) && !isBusy(err) {
+		s.fail(err)
+		return work.marked
+	}
+	s.line.putBack(nil, ofParking(work.marked))
+	return nil
+}
+
+// ofParking returns those of marks that park.
+func ofParking(marked []marking) (parking []marking) {
+	for _, m := range marked {
+		if m.mark.Parked {
+			parking = append(parking, m)
+		}
+	}
+	return parking
 }
 
 // prepareRoom sees to it that a transaction of so many pages fits, and that the

@@ -98,7 +98,8 @@ func openWriter(path, vfsName string, maxSize int64) (_ *writer, err error) {
 	if err := errors.Join(w.rewriteWAL(), w.rewriteSize()); err != nil {
 		return nil, fmt.Errorf("writing again what may not be synced: %w", err)
 	}
-	if err := w.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
+	// On a full disk the WAL, which is on disk now, goes on as it is.
+	if err := w.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil && !isFull(err) {
 		return nil, err
 	}
 	if err := w.reserveWAL(); err != nil {
