@@ -461,7 +461,11 @@ func TestScheduleAnyOrder(t *testing.T) {
 		for len(out) > 0 {
 			settle(false)
 		}
-		require.True(t, d.drained(), "seed %d", seed)
+		for rounds := 0; !d.drained(); rounds++ { // what was dropped may wait for a retry
+			require.Less(t, rounds, 10_000, "seed %d", seed)
+			require.Nil(t, d.take(), "seed %d", seed)
+			d.pass(time.Minute)
+		}
 		require.Zero(t, d.held, "seed %d", seed)
 		require.Zero(t, d.weight, "seed %d", seed)
 	}
