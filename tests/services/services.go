@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/tests/folders"
 )
 
 // patience bounds every wait for something that has to happen.
@@ -40,7 +42,7 @@ var (
 // Run compiles the distribution and runs the tests of a package. It is the body of
 // TestMain.
 func Run(m *testing.M) int {
-	err := errors.Join(leaveMemory(), prepare())
+	err := errors.Join(folders.LeaveMemory(), prepare())
 	defer func() {
 		for _, stop := range atEnd {
 			stop()
@@ -58,22 +60,6 @@ func Run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// leaveMemory puts temporary folders on a disk, where the system has them in memory: no
-// spool is kept there.
-func leaveMemory() error {
-	const tmpfs = 0x01021994 // TMPFS_MAGIC of Linux
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(os.TempDir(), &fs); err != nil || fs.Type != tmpfs {
-		return err
-	}
-	cache, err := cacheDir()
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(cache, "tmp")
-	return errors.Join(os.MkdirAll(dir, 0o700), os.Setenv("TMPDIR", dir))
 }
 
 func prepare() (err error) {
@@ -110,7 +96,7 @@ var track = sync.OnceFunc(func() {
 // package links it. The flags are those of go build and go run without any, so what
 // a user has compiled already is not compiled again.
 func compile() error {
-	dir, err := cacheDir()
+	dir, err := folders.Cache()
 	if err != nil {
 		return err
 	}
@@ -167,19 +153,10 @@ func Missing(t testing.TB, what string, err error) {
 	t.Skipf("%s: %v", what, err)
 }
 
-// cacheDir returns the folder of what outlives a run of the tests.
-func cacheDir() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the cache: %w", err)
-	}
-	return filepath.Join(dir, "hookswitch-test"), nil
-}
-
 // cache returns the path of something that is downloaded or built once, which fill
 // puts at the path that it is given.
 func cache(name string, fill func(path string) error) (string, error) {
-	dir, err := cacheDir()
+	dir, err := folders.Cache()
 	if err != nil {
 		return "", err
 	}
