@@ -225,7 +225,7 @@ func TestReplayIsBounded(t *testing.T) {
 
 // An event that has lost its raw is told of, and goes to no decoder.
 func TestReplayLeavesOutEvents(t *testing.T) {
-	l := delivery.DeadLetter{ID: "1", Source: "/callrail", ContentType: "application/cloudevents+json; charset=UTF-8", Body: []byte("{}")}
+	l := delivery.DeadLetter{ID: "1", Source: "/callrail", ContentType: "application/cloudevents+json", Body: []byte("{}")}
 	var log bytes.Buffer
 	r := startReplay(t, &log, string(l.AppendJSON(nil))+"\n")
 	_, _, err := r.ReadBatch(t.Context())

@@ -71,7 +71,7 @@ func record(t testing.TB, msg *service.Message) *delivery.DeadLetter {
 	l, err := delivery.ParseDeadLetter(text(t, msg))
 	require.NoError(t, err)
 	contentType, _ := msg.MetaGet("content-type")
-	require.Equal(t, "application/cloudevents+json; charset=UTF-8", contentType)
+	require.Equal(t, "application/cloudevents+json", contentType)
 	return l
 }
 

@@ -30,6 +30,14 @@ const (
 	fieldDeliveryID    = "delivery_id"
 	fieldMaxEvents     = "max_events"
 	fieldMaxEventBytes = "max_event_bytes"
+	fieldRaw           = "raw"
+)
+
+// The values of the field raw.
+const (
+	rawObject = "object"
+	rawText   = "text"
+	rawNone   = "none"
 )
 
 // Register registers <vendor>_decode for every vendor of the registry, and
@@ -128,6 +136,9 @@ func commonFields() []*service.ConfigField {
 			Description("The id of the delivery: the event's `deliveryid`. Without it events have none.").
 			Default(fromMeta(delivery.KeyID)).
 			Advanced(),
+		service.NewStringEnumField(fieldRaw, rawObject, rawText, rawNone).
+			Description("What stands in the event's `data.raw`: `object` is the payload, `text` is a string that holds the payload's JSON text, for consumers that want a table, and `none` leaves it out.").
+			Default(rawObject),
 		service.NewIntField(fieldMaxEvents).
 			Description(fmt.Sprintf("How many events a delivery may give, and in any case one for each %d bytes of its body and %d beside. One that gives more is flagged as too_many_events.", bytesOfEvent, freeEvents)).
 			Default(20_000).
@@ -156,6 +167,7 @@ type processor struct {
 
 	vendorName, event, account, contentType, receivedAt, deliveryID *field
 
+	raw           string
 	maxEvents     int
 	maxEventBytes int
 
@@ -196,6 +208,9 @@ func newProcessor(v *vendors.Vendor, conf *service.ParsedConfig, mgr *service.Re
 		return nil, err
 	}
 	if p.deliveryID, err = newField(conf, fieldDeliveryID, delivery.KeyID); err != nil {
+		return nil, err
+	}
+	if p.raw, err = conf.FieldString(fieldRaw); err != nil {
 		return nil, err
 	}
 	if p.maxEvents, err = conf.FieldInt(fieldMaxEvents); err != nil {
@@ -288,7 +303,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 		err = misconfigured
 	}
 	if err == nil {
-		j.maxEventBytes = p.maxEventBytes
+		j.raw, j.maxEventBytes = p.raw, p.maxEventBytes
 		err = v.Decode(&j.delivery, document, min(p.maxEvents, freeEvents+len(j.delivery.Body)/bytesOfEvent), j.emit)
 	}
 	if err != nil {
@@ -311,6 +326,7 @@ func (p *processor) decode(msg *service.Message) (service.MessageBatch, string, 
 type job struct {
 	msg           *service.Message
 	delivery      delivery.Delivery
+	raw           string // the field raw
 	maxEventBytes int
 	emit          func(event.Event) error           // the method add
 	noteKey       func(key string, value any) error // appends the key to keys
@@ -375,12 +391,18 @@ func (j *job) free() {
 
 // add encodes an event. It refuses an event that is too large.
 func (j *job) add(e event.Event) error {
+	switch j.raw {
+	case rawText:
+		e.Data.Raw = event.Raw(payload.AppendString(make([]byte, 0, len(e.Data.Raw)+len(e.Data.Raw)/4), string(e.Data.Raw)))
+	case rawNone:
+		e.Data.Raw = ""
+	}
 	j.text = e.AppendJSON(slices.Grow(j.text[:0], len(e.Data.Raw)+2<<10))
 	if len(j.text) > j.maxEventBytes {
 		return vendors.Refuse(delivery.EventTooLarge, "decoding %s delivery: expected events of at most %d bytes, one has %d", e.Vendor, j.maxEventBytes, len(j.text))
 	}
 	schema := e.Schema()
-	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, e.RecordedTime})
+	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, string(e.RecordedTime)})
 	j.schemas.add(schema)
 	for _, issue := range e.Data.Issues {
 		j.issues.add(issue.Reason)

@@ -76,7 +76,7 @@ func TestFields(t *testing.T) {
 	require.NotContains(t, e, "recordedtime")
 	require.Equal(t, map[string]string{
 		"event_id": e["id"].(string), "event_type": "call.completed", "event_key": "callrail/main/+16145550117",
-		"event_vendor": "callrail", "event_schema": "call.completed", "content-type": "application/cloudevents+json; charset=UTF-8",
+		"event_vendor": "callrail", "event_schema": "call.completed", "content-type": "application/cloudevents+json",
 	}, metadata(t, out[0]), "request metadata does not travel on")
 }
 

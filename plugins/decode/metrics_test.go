@@ -106,7 +106,7 @@ func TestCounts(t *testing.T) {
 	require.Equal(t, map[string]int64{
 		"webhook_events vendor=callrail schema=call.completed":       8,
 		"webhook_events vendor=callrail schema=vendor":               4,
-		"webhook_events vendor=mobiniti schema=message.reported":     8,
+		"webhook_events vendor=mobiniti schema=message.status_unknown":     8,
 		"webhook_events vendor=mobiniti schema=vendor":               4,
 		"webhook_issues vendor=callrail reason=not_a_number":         4,
 		"webhook_issues vendor=callrail reason=not_a_time":           4,

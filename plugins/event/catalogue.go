@@ -2,10 +2,11 @@ package event
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// The catalogue of event types. A type that is not in the catalogue is vendor-scoped:
+// The types of the catalogue. A type that is not in the catalogue is vendor-scoped:
 // <vendor>.<native event>. Of a vendor-scoped event only the envelope and raw are promised.
 const (
 	CallStarted               = "call.started"
@@ -18,7 +19,7 @@ const (
 	MessageFailed             = "message.failed"
 	MessageBounced            = "message.bounced"
 	MessageRejected           = "message.rejected"
-	MessageReported           = "message.reported"
+	MessageStatusUnknown      = "message.status_unknown"
 	EmailSent                 = "email.sent"
 	EmailOpened               = "email.opened"
 	EmailClicked              = "email.clicked"
@@ -30,8 +31,71 @@ const (
 	ContactBounced            = "contact.bounced"
 	ContactInterestChanged    = "contact.interest_changed"
 	ContactAppointmentChanged = "contact.appointment_changed"
-	ContactFinished           = "contact.finished"
+	ContactSequenceFinished   = "contact.sequence_finished"
 )
+
+// VendorScoped is the name of the one schema of all vendor-scoped types.
+const VendorScoped = "vendor"
+
+// Schema is what the events of one type are like, or those of all vendor-scoped types.
+type Schema struct {
+	Name    string   // the type, or VendorScoped
+	Doc     string   // what has happened, in a whole sentence
+	Members []string // the members that data can have
+	URN     string   // the value of dataschema
+}
+
+// catalogue has one line for each type of event. Every event can have issues and raw.
+var catalogue = []Schema{
+	schema(CallStarted, "A call has begun.", call, "attribution"),
+	schema(CallRouted, "A call has been routed to its destination.", call, "attribution"),
+	schema(CallCompleted, "A call has ended.", call, "attribution", "agent", "campaign", "survey"),
+	schema(CallUpdated, "What is known of a call that has ended was changed.", call, "attribution", "agent", "changes"),
+	schema(MessageReceived, "The contact has sent a message.", message),
+	schema(MessageSent, "A message was sent to the contact.", message),
+	schema(MessageDelivered, "A message has reached the contact.", message),
+	schema(MessageFailed, "A message could not be delivered.", message),
+	schema(MessageBounced, "A message was sent back.", message),
+	schema(MessageRejected, "The vendor refused to send a message.", message),
+	schema(MessageStatusUnknown, "What became of a message cannot be told from the report.", message),
+	schema(EmailSent, "An e-mail was sent to the contact.", email),
+	schema(EmailOpened, "The contact has opened an e-mail.", email),
+	schema(EmailClicked, "The contact has followed a link in an e-mail.", email),
+	schema(EmailReplied, "The contact has answered an e-mail.", email),
+	schema(EmailBounced, "An e-mail was sent back.", email),
+	schema(FormSubmitted, "The contact has submitted a form.", "channel contact account lead_status", "attribution", "form"),
+	schema(ContactUnsubscribed, "The contact wants no more messages of a kind.", contact, "subscription"),
+	schema(ContactStatusChanged, "The vendor has given the contact another status.", contact),
+	schema(ContactBounced, "Messages to the contact have bounced too often.", contact),
+	schema(ContactInterestChanged, "The contact shows another interest.", contact),
+	schema(ContactAppointmentChanged, "The contact has an appointment, or no longer has it.", contact),
+	schema(ContactSequenceFinished, "The contact was sent the last message of a sequence.", contact),
+	schema(VendorScoped, "The vendor says that something has happened for which the catalogue has no type.", vendorScoped),
+}
+
+// The members that the events of several types have.
+const (
+	call         = "channel direction contact account call lead_status"
+	message      = "channel direction contact agent account campaign message conversation lead_status"
+	email        = "channel direction contact agent account campaign email"
+	contact      = "channel contact agent account campaign"
+	vendorScoped = "channel direction contact agent account campaign call message email conversation subscription form lead_status"
+)
+
+func schema(name, doc, members string, more ...string) Schema {
+	all := append(strings.Fields(members), more...)
+	all = append(all, "issues", "raw")
+	inOrder := make([]string, 0, len(all))
+	for _, f := range DataFields() {
+		if slices.Contains(all, f.Name) {
+			inOrder = append(inOrder, f.Name)
+		}
+	}
+	if len(inOrder) != len(all) {
+		panic("event: schema " + name + " has to name members of data, each once")
+	}
+	return Schema{Name: name, Doc: doc, Members: inOrder, URN: schemaPrefix + name + schemaVersion}
+}
 
 // The URN of a schema is the prefix, the name of the schema and the version.
 const (
@@ -39,31 +103,25 @@ const (
 	schemaVersion = ":1"
 )
 
-// dataSchemas has the URNs of the schemas of data, by the names of the schemas.
+// Schemas returns the schemas: those of the types in the catalogue, and that of all
+// vendor-scoped types last.
+func Schemas() []Schema { return slices.Clone(catalogue) }
+
+// dataSchemas has the URNs of the schemas, by their names.
 var dataSchemas = func() map[string]string {
 	urns := map[string]string{}
-	for _, name := range []string{
-		CallStarted, CallRouted, CallCompleted, CallUpdated,
-		MessageReceived, MessageSent, MessageDelivered, MessageFailed, MessageBounced, MessageRejected, MessageReported,
-		EmailSent, EmailOpened, EmailClicked, EmailReplied, EmailBounced,
-		FormSubmitted,
-		ContactUnsubscribed, ContactStatusChanged, ContactBounced, ContactInterestChanged, ContactAppointmentChanged, ContactFinished,
-		vendorScoped,
-	} {
-		urns[name] = schemaPrefix + name + schemaVersion
+	for _, s := range catalogue {
+		urns[s.Name] = s.URN
 	}
 	return urns
 }()
-
-// vendorScoped is the name of the one schema of all vendor-scoped types.
-const vendorScoped = "vendor"
 
 // DataSchema returns the URN of the schema that the data of an event type follows.
 func DataSchema(eventType string) string {
 	if urn, ok := dataSchemas[eventType]; ok {
 		return urn
 	}
-	return dataSchemas[vendorScoped]
+	return dataSchemas[VendorScoped]
 }
 
 // Schema returns the name of the schema that the data follows: the type if it is

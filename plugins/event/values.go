@@ -1,7 +1,6 @@
 package event
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,10 +56,11 @@ const (
 	True
 )
 
+// String returns true, false or null.
+func (b Bool) String() string { return [...]string{"null", "false", "true"}[b] }
+
 // MarshalJSON writes true, false or null.
-func (b Bool) MarshalJSON() ([]byte, error) {
-	return []byte([...]string{"null", "false", "true"}[b]), nil
-}
+func (b Bool) MarshalJSON() ([]byte, error) { return []byte(b.String()), nil }
 
 // UnmarshalJSON takes true, false or null.
 func (b *Bool) UnmarshalJSON(text []byte) error {
@@ -78,12 +78,7 @@ func (b *Bool) UnmarshalJSON(text []byte) error {
 }
 
 // MarshalJSON writes the text of the payload as it is.
-func (r Raw) MarshalJSON() ([]byte, error) {
-	if r == "" {
-		return nil, errors.New("writing raw: expected a payload, got none")
-	}
-	return []byte(r), nil
-}
+func (r Raw) MarshalJSON() ([]byte, error) { return []byte(r), nil }
 
 // UnmarshalJSON keeps the text of the payload as it is.
 func (r *Raw) UnmarshalJSON(text []byte) error {
@@ -94,7 +89,7 @@ func (r *Raw) UnmarshalJSON(text []byte) error {
 // ParseTime takes an RFC 3339 time and returns the time in UTC, with the fraction of the
 // second as sent. It also takes a space instead of the T, and an offset without a colon.
 // It refuses a time without a zone, and a time whose year in UTC has not four digits.
-func ParseTime(s string) (string, bool) {
+func ParseTime(s string) (Time, bool) {
 	const layout = "2006-01-02T15:04:05"
 	if len(s) <= len(layout) || !isDateTime(s[:len(layout)]) {
 		return "", false
@@ -113,7 +108,7 @@ func ParseTime(s string) (string, bool) {
 		return "", false
 	}
 	if s[zone:] == "Z" && s[10] == 'T' {
-		return s, true
+		return Time(s), true
 	}
 	minutes := int(hour)*60 + int(minute) // minutes of the day in UTC
 	if s[zone:] != "Z" && s[zone:] != "z" {
@@ -138,7 +133,7 @@ func ParseTime(s string) (string, bool) {
 	b = appendTwo(append(b, 'T'), minutes/60)
 	b = appendTwo(append(b, ':'), minutes%60)
 	b = append(append(b, s[len("2006-01-02T15:04"):zone]...), 'Z') // seconds and fraction
-	return string(b), true
+	return Time(b), true
 }
 
 func daysIn(year int, month uint) uint {

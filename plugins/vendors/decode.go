@@ -61,10 +61,10 @@ func (in *Input) Read() *Reader {
 
 // Draft is what a vendor knows of one event. Decode completes it.
 type Draft struct {
-	Type    string     // "" for a vendor-scoped type
-	ID      Identity   // what the id is computed from
-	Subject Subject    // what happened to whom or what
-	Time    string     // RFC 3339 in UTC
+	Type    string   // "" for a vendor-scoped type
+	ID      Identity // what the id is computed from
+	Subject Subject  // what happened to whom or what
+	Time    event.Time
 	Person  string     // who the event is about, in the vendor's best terms: all events of a person go to one partition; "" if the vendor names nobody
 	Data    event.Data // without issues and raw
 	Read    *Reader    // the reader that Data was read with: it has the issues
@@ -295,7 +295,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	}
 	e.DataSchema = event.DataSchema(e.Type)
 	if !d.ReceivedAt.IsZero() {
-		e.RecordedTime = delivery.FormatTime(d.ReceivedAt)
+		e.RecordedTime = event.Time(delivery.FormatTime(d.ReceivedAt))
 	}
 	if e.Data.Raw = event.Raw(draft.Raw); e.Data.Raw == "" {
 		e.Data.Raw = event.Raw(c.in.Payload.Text())

@@ -75,8 +75,13 @@ func parseNumber(s string) (string, bool) {
 }
 
 // Time reads a time with a zone.
-func (r *Reader) Time(field string, values ...payload.Value) string {
-	return r.read(field, event.NotATime, event.ParseTime, values)
+func (r *Reader) Time(field string, values ...payload.Value) event.Time {
+	return event.Time(r.read(field, event.NotATime, parseTime, values))
+}
+
+func parseTime(s string) (string, bool) {
+	t, ok := event.ParseTime(s)
+	return string(t), ok
 }
 
 // Phone reads a phone number.

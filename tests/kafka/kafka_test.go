@@ -95,7 +95,7 @@ func requireEvents(t *testing.T, samples []services.Sample, records []*kgo.Recor
 		}
 		require.NoError(t, json.Unmarshal(r.Value, &e))
 		require.Equal(t, keys[e.ID], string(r.Key))
-		require.Equal(t, map[string]string{"content-type": "application/cloudevents+json; charset=UTF-8"}, headers(r))
+		require.Equal(t, map[string]string{"content-type": "application/cloudevents+json"}, headers(r))
 		if p, ok := partitions[string(r.Key)]; ok {
 			require.Equal(t, p, r.Partition)
 		}

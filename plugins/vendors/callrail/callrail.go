@@ -492,8 +492,8 @@ func contact(o *record, r *vendors.Reader, phone payload.Value) event.Contact {
 	}
 }
 
-func account(o *record, r *vendors.Reader) event.Named {
-	return event.Named{
+func account(o *record, r *vendors.Reader) event.Account {
+	return event.Account{
 		ID:   r.Text("account.id", o.CompanyResourceID, o.CompanyID),
 		Name: r.Text("account.name", o.CompanyName),
 	}

@@ -28,7 +28,7 @@ func init() {
 			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},
 			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},
 			{Name: "delivery_report", Types: []string{
-				event.MessageDelivered, event.MessageFailed, event.MessageBounced, event.MessageReported, "mobiniti.delivery_report",
+				event.MessageDelivered, event.MessageFailed, event.MessageBounced, event.MessageStatusUnknown, "mobiniti.delivery_report",
 			}, Split: deliveryReport},
 			{Name: "inbound", Types: []string{event.MessageReceived}, Convert: received},
 			{Name: "rejection", Types: []string{event.MessageRejected}, Convert: rejected},
@@ -129,8 +129,8 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Data: event.Data{
 			Contact: converted,
 			Subscription: &event.Subscription{
-				Channel:    string(event.ChannelSMS),
-				Scope:      r.Text("subscription.scope", c.To),
+				Channel:    event.ChannelSMS,
+				Topic:      r.Text("subscription.topic", c.To),
 				Subscribed: event.False,
 			},
 		},
@@ -172,10 +172,10 @@ func rejected(in *vendors.Input) vendors.Draft {
 		ID:   vendors.Content(),
 		Read: r,
 		Data: event.Data{
-			Failure: &event.Failure{
-				Code:        r.Text("failure.code", f.Code),
-				Message:     r.Text("failure.message", f.Message),
-				Description: r.Text("failure.description", f.Description),
+			Message: event.Message{
+				StatusCode:   r.Text("message.status_code", f.Code),
+				StatusText:   r.Text("message.status_text", f.Message),
+				StatusDetail: r.Text("message.status_detail", f.Description),
 			},
 		},
 	}

@@ -153,7 +153,7 @@ type verdict struct {
 
 func (l *listings) verdict(r *vendors.Reader) verdict {
 	if l == nil {
-		return verdict{eventType: event.MessageReported}
+		return verdict{eventType: event.MessageStatusUnknown}
 	}
 	var v verdict
 	several := false
@@ -177,7 +177,7 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
-	return verdict{eventType: event.MessageReported, code: payload.Strings(codes), candidates: codes}
+	return verdict{eventType: event.MessageStatusUnknown, code: payload.Strings(codes), candidates: codes}
 }
 
 // outcome returns the type of the event by the booleans of a status, because only one of
@@ -194,7 +194,7 @@ func outcome(r *vendors.Reader, s *listedStatus) string {
 	case s.Success.Absent() && s.Bounce.Absent() && s.code == "100":
 		return event.MessageDelivered
 	}
-	return event.MessageReported
+	return event.MessageStatusUnknown
 }
 
 // slicing

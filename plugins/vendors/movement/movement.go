@@ -228,9 +228,9 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 			Campaign: campaign(r, w.Campaign),
 			Subscription: &event.Subscription{
 				ID:           r.Text("subscription.id", s.ID),
-				Channel:      r.Text("subscription.channel", s.Kind),
+				Channel:      event.Channel(r.Text("subscription.channel", s.Kind)),
 				Topic:        r.Text("subscription.topic", s.Topic),
-				Organisation: convertOrganisation(r, "subscription.organisation", s.Organisation),
+				Organization: convertOrganisation(r, "subscription.organization", s.Organisation),
 				Subscribed:   r.Bool("subscription.subscribed", s.Subscribed),
 			},
 		},
@@ -261,22 +261,22 @@ func contact(r *vendors.Reader, v payload.Value) event.Contact {
 		ID:            r.Text("contact.id", t.ID),
 		ExternalID:    r.Text("contact.external_id", t.ExternalID),
 		Name:          r.Text("contact.name", t.Name),
-		Organisations: organisations(r, t.Organisations),
+		Organizations: organisations(r, t.Organisations),
 	}
 }
 
-func organisations(r *vendors.Reader, v payload.Value) []event.Organisation {
-	const field = "contact.organisations"
-	var converted []event.Organisation
+func organisations(r *vendors.Reader, v payload.Value) []event.Organization {
+	const field = "contact.organizations"
+	var converted []event.Organization
 	for element := range r.Array(field, v).Elements() {
 		converted = append(converted, convertOrganisation(r, field, element))
 	}
 	return converted
 }
 
-func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organisation {
+func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organization {
 	o := vendors.Object[organisation](r, field, v)
-	return event.Organisation{
+	return event.Organization{
 		ID:         r.Text(field, o.ID),
 		ExternalID: r.Text(field, o.ExternalID),
 		Name:       r.Text(field, o.Name),
@@ -292,9 +292,9 @@ func agent(r *vendors.Reader, v payload.Value) event.Agent {
 	}
 }
 
-func campaign(r *vendors.Reader, v payload.Value) event.Named {
+func campaign(r *vendors.Reader, v payload.Value) event.Campaign {
 	c := vendors.Object[identified](r, "campaign", v)
-	return event.Named{
+	return event.Campaign{
 		ID:   r.Text("campaign.id", c.ID),
 		Name: r.Text("campaign.name", c.Name),
 	}

@@ -29,7 +29,7 @@ func init() {
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound)},
 			{Name: "click", Types: []string{event.EmailClicked, "supersend.click"}, Convert: email(event.EmailClicked, event.Outbound)},
-			{Name: "finished", Types: []string{event.ContactFinished}, Convert: contactChanged(event.ContactFinished)},
+			{Name: "finished", Types: []string{event.ContactSequenceFinished}, Convert: contactChanged(event.ContactSequenceFinished)},
 			{Name: "interest", Types: []string{event.ContactInterestChanged}, Convert: interestChanged},
 			{Name: "open", Types: []string{event.EmailOpened, "supersend.open"}, Convert: email(event.EmailOpened, event.Outbound)},
 			{Name: "reply", Types: []string{event.EmailReplied, "supersend.reply"}, Convert: email(event.EmailReplied, event.Inbound)},
@@ -158,8 +158,8 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 				Name:  r.Text("agent.name", s.SendAs),
 				Email: r.Text("agent.email", s.Email),
 			},
-			Account:  event.Named{ID: r.Text("account.id", c.OrgID)},
-			Campaign: event.Named{ID: r.Text("campaign.id", w.CampaignID)},
+			Account:  event.Account{ID: r.Text("account.id", c.OrgID)},
+			Campaign: event.Campaign{ID: r.Text("campaign.id", w.CampaignID)},
 		},
 	}, c
 }
