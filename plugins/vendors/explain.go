@@ -30,8 +30,8 @@ type WireKey struct {
 	Reason string // why the key stands in raw only; "" if Fields has some, or if the key is new to the decoder
 }
 
-// OtherEvent is the reason why a key of a native event that the vendor's decoder does not
-// have stands in raw only.
+// OtherEvent is the reason why a key stands in raw only where the payload is of no native
+// event that the decoder has.
 const OtherEvent = "the native event is not known, so only what the vendor's events have in common is read"
 
 // Explain decodes a delivery, and says what was read from each key of the payload. Its
@@ -58,6 +58,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	w.value("", document, nil)
 	reasons := v.RawOnly
 	native, known := v.Native(explanation.VendorEvent)
+	known = known && !explanation.Unrecognized(v)
 	if known {
 		reasons = slices.Concat(native.RawOnly, v.RawOnly)
 	}
@@ -78,6 +79,12 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	}
 	explanation.Keys = w.keys
 	return explanation, nil
+}
+
+// Unrecognized reports whether the payload is of no native event that has a name, or not of
+// the native event that the route declares.
+func (e *Explanation) Unrecognized(v *Vendor) bool {
+	return slices.Contains(e.Types, event.Unrecognized(v.Name))
 }
 
 // Within reports whether the key has this name, or stands within the value of the key that
