@@ -51,6 +51,11 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	if err := s.join(in); err != nil {
 		return err
 	}
+	for _, list := range []payload.Value{s.Statuses, s.Messages} {
+		if list.Absent() {
+			in.Read().Note("type", list)
+		}
+	}
 	if len(s.joined)+len(s.orphans) == 0 || s.size > 8*len(in.Payload.Text())+2<<10*s.events {
 		return emit(whole(in))
 	}
@@ -164,6 +169,7 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	several := false
 	for i := range l.all {
 		s := l.all[i].status
+		r.Note("type", l.all[i].recipients...)
 		eventType := outcome(r, s)
 		if i == 0 {
 			v = verdict{eventType: eventType, status: s.status, code: s.Code}
@@ -177,6 +183,7 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	var codes []string
 	for i := range l.all {
 		r.Note("message.status_candidates", l.all[i].status.Code)
+		r.Note("message.status_text", l.all[i].status.Status) // which is not known
 		if code := l.all[i].status.code; code != "" {
 			codes = append(codes, code)
 		}
