@@ -54,7 +54,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	explanation := &Explanation{}
 	t := &trace{fields: map[payload.Value][]string{}, open: map[payload.Value]bool{}}
 	err = v.decode(d, document, len(d.Body), func(e event.Event) error {
-		explanation.VendorEvent = strings.Clone(e.VendorEvent)
+		explanation.VendorEvent = e.VendorEvent
 		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
 		if !slices.Contains(explanation.Types, e.Type) {
 			explanation.Types = append(explanation.Types, e.Type)
@@ -184,7 +184,7 @@ func (w *walk) value(name string, v payload.Value, outer []string) {
 	if !known {
 		i = len(w.keys)
 		w.index[name] = i
-		w.keys = append(w.keys, WireKey{Name: strings.Clone(name)})
+		w.keys = append(w.keys, WireKey{Name: name})
 	}
 	for _, field := range fields {
 		if !slices.Contains(w.keys[i].Fields, field) {
