@@ -41,20 +41,9 @@ proves who it is, and how many native events it has.
 func listVendors(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, v := range vendors.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, proof(v), len(v.Events))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Proof(), len(v.Events))
 	}
 	return w.Flush()
-}
-
-// proof says in a few words how the vendor proves who it is.
-func proof(v *vendors.Vendor) string {
-	switch {
-	case v.Signature != nil:
-		return fmt.Sprintf("HMAC-%s in the header %s", strings.ReplaceAll(v.Signature.Hash.String(), "-", ""), v.Signature.Header)
-	case v.SecretHeader != "":
-		return "secret in the header " + v.SecretHeader
-	}
-	return "secret in the URL"
 }
 
 func describeVendor(out io.Writer, v *vendors.Vendor) error {
@@ -63,7 +52,7 @@ func describeVendor(out io.Writer, v *vendors.Vendor) error {
 	fmt.Fprintf(w, "title\t%s\n", v.Title)
 	fmt.Fprintf(w, "page\t%s\n", v.Page)
 	fmt.Fprintf(w, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
-	fmt.Fprintf(w, "proof\t%s\n", proof(v))
+	fmt.Fprintf(w, "proof\t%s\n", v.Proof())
 	fmt.Fprintf(w, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
 	path := strings.ReplaceAll(pathOf(v, true), "{token}", "<secret>")
 	if v.Named != nil {
