@@ -35,9 +35,8 @@ func init() {
 	})
 }
 
-func named(p payload.Value) string {
-	topic, _ := p.Get("topic").Scalar()
-	name, _ := p.Get("event").Scalar()
+func named(r *vendors.Reader, p payload.Value) string {
+	topic, name := r.Text("vendorevent", p.Get("topic")), r.Text("vendorevent", p.Get("event"))
 	if topic == "" || name == "" {
 		return ""
 	}

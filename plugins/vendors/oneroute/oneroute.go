@@ -35,9 +35,8 @@ func init() {
 	})
 }
 
-func named(p payload.Value) string {
-	name, _ := p.Get("event").Scalar()
-	return name
+func named(r *vendors.Reader, p payload.Value) string {
+	return r.Text("vendorevent", p.Get("event"))
 }
 
 // native data structures

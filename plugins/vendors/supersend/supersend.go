@@ -41,9 +41,8 @@ func init() {
 	})
 }
 
-func named(p payload.Value) string {
-	name, _ := p.Get("type").Scalar()
-	return name
+func named(r *vendors.Reader, p payload.Value) string {
+	return r.Text("vendorevent", p.Get("type"))
 }
 
 // native data structures
