@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
@@ -161,4 +163,26 @@ func decoder(ctx context.Context) (decode func(io.Writer, *delivery.Delivery) er
 	return decode, func() { _ = end(context.WithoutCancel(ctx)) }, nil
 }
 
-func explain(io.Writer, *vendors.Vendor, *delivery.Delivery) error { return nil }
+// explain writes what becomes of each key of a body: the key, and the fields or the reason.
+func explain(out io.Writer, v *vendors.Vendor, d *delivery.Delivery) error {
+	e, err := v.Explain(d)
+	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
+		return fmt.Errorf("%s: %w", u.Reason, err)
+	}
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "(native event)\t%s, %s\n", cmp.Or(e.VendorEvent, "none"), strings.Join(e.Types, ", "))
+	for _, k := range e.Keys {
+		becomes := strings.Join(k.Fields, ", ")
+		if becomes == "" {
+			becomes = "raw only: " + cmp.Or(k.Reason, "the decoder does not know the key")
+		}
+		fmt.Fprintf(w, "%s\t%s\n", k.Name, becomes)
+	}
+	for _, i := range e.Issues {
+		fmt.Fprintf(w, "(issue)\t%s: %s\n", i.Field, i.Reason)
+	}
+	return w.Flush()
+}

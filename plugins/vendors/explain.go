@@ -12,9 +12,10 @@ import (
 
 // Explanation says what the keys of a delivery's payload become.
 type Explanation struct {
-	VendorEvent string    // the native event; "" if nothing names it and no shape is like the payload's
-	Types       []string  // of the events, each once
-	Keys        []WireKey // in the order of the payload, each once
+	VendorEvent string        // the native event; "" if nothing names it and no shape is like the payload's
+	Types       []string      // of the events, each once
+	Issues      []event.Issue // of the events, each once
+	Keys        []WireKey     // in the order of the payload, each once
 }
 
 // WireKey says what a key of a payload becomes.
@@ -48,6 +49,11 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 		explanation.VendorEvent = strings.Clone(e.VendorEvent)
 		if !slices.Contains(explanation.Types, e.Type) {
 			explanation.Types = append(explanation.Types, e.Type)
+		}
+		for _, issue := range e.Data.Issues {
+			if !slices.Contains(explanation.Issues, issue) {
+				explanation.Issues = append(explanation.Issues, issue)
+			}
 		}
 		return nil
 	}, t)

@@ -176,4 +176,3 @@ func ask(t *testing.T, python, dir string, files ...string) string {
 	}
 	return string(out)
 }
-
