@@ -132,6 +132,24 @@ func TestDecode(t *testing.T) {
 	requireMisuse(t, err, "opening the body")
 }
 
+func TestExplain(t *testing.T) {
+	body := `{"id":"c-1","phone_number":"+12025550143","message":"STOP","short_code":"64600","received_at":"soon","new_key":1}`
+	out, _, err := call(t, decodeCommand(), body, "--vendor", "mobiniti", "--event", "inbound", "--explain")
+	require.NoError(t, err)
+	for _, line := range []string{
+		`\(native event\) +inbound, message.received`,
+		`phone_number +contact.phone, partitionkey`,
+		`message +message.text, id`,
+		`new_key +raw only: the decoder does not know the key`,
+		`\(issue\) +time: not_a_time`,
+	} {
+		require.Regexp(t, `(?m)^`+line+`$`, out)
+	}
+	out, _, err = call(t, decodeCommand(), "nothing", "--vendor", "mobiniti", "--explain")
+	require.ErrorContains(t, err, "malformed: reading mobiniti body")
+	require.Empty(t, out)
+}
+
 // The page speaks of this program, and names every command that it shows.
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
