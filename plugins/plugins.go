@@ -4,6 +4,7 @@ package plugins
 import (
 	"github.com/hookswitch/hookswitch/plugins/deadletter"
 	"github.com/hookswitch/hookswitch/plugins/decode"
+	"github.com/hookswitch/hookswitch/plugins/schema"
 	"github.com/hookswitch/hookswitch/plugins/spool"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 
@@ -18,6 +19,7 @@ import (
 func init() {
 	deadletter.Register()
 	decode.Register()
+	schema.Register()
 	spool.Register()
 	webhook.Register(spool.Room)
 }
