@@ -4,8 +4,8 @@ with outcomes as (
   select
     source,
     coalesce(data.message.id || ' ' || coalesce(data.message.to, ''), id) as message,
-    cast(min(at) as date) as day,
-    last(type order by at, recordedtime) as type
+    cast(min(happened_at) as date) as day,
+    last(type order by happened_at, recordedtime) as type
   from once
   where type in ('message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.status_unknown')
     and data.channel in ('sms', 'whatsapp', 'text')

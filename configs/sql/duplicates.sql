@@ -4,11 +4,11 @@ select
   vendor,
   type,
   idbasis,
-  count(*) as events,
+  count(*) as written,
   count(distinct (source, id)) as ids,
   count(distinct (source, id, deliveryid)) - ids as sent_again,
-  events - count(distinct (source, id, deliveryid)) as written_again
+  written - count(distinct (source, id, deliveryid)) as written_again
 from events
 group by vendor, type, idbasis
-having events > ids
+having written > ids
 order by vendor, type, idbasis;

@@ -1,6 +1,6 @@
 -- Missed calls a day and tracking number.
 select
-  cast(at as date) as day,
+  cast(happened_at as date) as day,
   data.call.our_number as our_number,
   any_value(data.call.tracker_name) as tracker_name,
   count(*) as missed

@@ -1,4 +1,4 @@
--- Every event once, with the time that is known of it in the column at: the vendor's, else
+-- Every event once, with the time that is known of it in the column happened_at: the vendor's, else
 -- that of the receipt. All queries beside this file ask this view.
 --
 -- A delivery is written at least once, so the same delivery may be there twice. A vendor
@@ -9,7 +9,7 @@
 set TimeZone = 'UTC';
 
 create or replace view once as
-select *, coalesce(time, recordedtime) as at
+select *, coalesce(time, recordedtime) as happened_at
 from events
 qualify
   row_number() over (partition by source, id, deliveryid order by recordedtime) = 1

@@ -9,7 +9,7 @@ with same as (
   where getvariable('person') in (data.contact.phone, lower(data.contact.email), data.contact.external_id)
 )
 select
-  at,
+  happened_at,
   data.channel as channel,
   data.direction as direction,
   type,
@@ -18,4 +18,4 @@ from once
 where data.contact.phone in (select phone from same)
   or lower(data.contact.email) in (select email from same)
   or data.contact.external_id in (select external_id from same)
-order by at, id;
+order by happened_at, id;

@@ -10,4 +10,4 @@ select
 from once
 where dataschema = 'urn:hookswitch:vendor:1'
 group by vendor, type, vendorevent
-order by events desc, vendor, type, vendorevent;
+order by count(*) desc, vendor, type, vendorevent;

@@ -1,6 +1,6 @@
 -- Everyone who unsubscribed, from what and when.
 select
-  at,
+  happened_at,
   coalesce(data.contact.phone, data.contact.email, data.contact.external_id, data.contact.id) as who,
   data.contact.name as name,
   data.subscription.channel as channel,
@@ -8,4 +8,4 @@ select
   data.subscription.organization.name as organization
 from once
 where type = 'contact.unsubscribed'
-order by at, who;
+order by happened_at, who;

@@ -145,16 +145,15 @@ func replay(t *testing.T, s *services.S3, config, bucket, letters string) {
 	require.NoError(t, err, "%s\n%s", config, out)
 }
 
+// client runs the statements of files, and writes the rows of the last one to stdout.
 const client = `
-import duckdb, json, sys
+import duckdb, sys
 db = duckdb.connect()
-rows = None
-for path in sys.argv[1:]:
-    for statement in duckdb.extract_statements(open(path).read()):
-        rows = db.execute(statement)
-columns = [c[0] for c in rows.description]
-for row in rows.fetchall():
-    print(json.dumps(dict(zip(columns, row)), default=str))
+statements = [s.query.strip().rstrip(';') for path in sys.argv[1:] for s in duckdb.extract_statements(open(path).read())]
+for statement in statements[:-1]:
+    db.execute(statement)
+db.execute(f"copy ({statements[-1]}) to 'answer' (format json)")
+print(open('answer').read(), end='')
 `
 
 // ask runs files of SQL in a folder, and returns the rows of the last statement as JSON lines.
