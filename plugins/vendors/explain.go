@@ -15,7 +15,12 @@ type Explanation struct {
 	VendorEvent string        // the native event; "" if nothing names it and no shape is like the payload's
 	Types       []string      // of the events, each once
 	Issues      []event.Issue // of the events, each once
-	Keys        []WireKey     // in the order of the payload, each once
+
+	// Unrecognized says that the payload is of no native event that has a name, or not of the
+	// native event that the route declares.
+	Unrecognized bool
+
+	Keys []WireKey // in the order of the payload, each once
 }
 
 // WireKey says what a key of a payload becomes.
@@ -47,6 +52,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	t := &trace{fields: map[payload.Value][]string{}, open: map[payload.Value]bool{}}
 	err = v.decode(d, document, len(d.Body), func(e event.Event) error {
 		explanation.VendorEvent = strings.Clone(e.VendorEvent)
+		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
 		if !slices.Contains(explanation.Types, e.Type) {
 			explanation.Types = append(explanation.Types, e.Type)
 		}
@@ -64,7 +70,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	w.value("", document, nil)
 	reasons := v.RawOnly
 	native, known := v.Native(explanation.VendorEvent)
-	known = known && !explanation.Unrecognized(v)
+	known = known && !explanation.Unrecognized
 	if known {
 		reasons = slices.Concat(native.RawOnly, v.RawOnly)
 	}
@@ -85,12 +91,6 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	}
 	explanation.Keys = w.keys
 	return explanation, nil
-}
-
-// Unrecognized reports whether the payload is of no native event that has a name, or not of
-// the native event that the route declares.
-func (e *Explanation) Unrecognized(v *Vendor) bool {
-	return slices.Contains(e.Types, event.Unrecognized(v.Name))
 }
 
 // Within reports whether the key has this name, or stands within the value of the key that
