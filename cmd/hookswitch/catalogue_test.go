@@ -170,7 +170,7 @@ func TestSchema(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"call.finished"}, `one of call.started, `},
+		{[]string{"call.finished"}, `one of event, call.started, `},
 		{[]string{"--format", "xml"}, `got "xml"`},
 		{[]string{"--format", "avro", "call.completed"}, "one schema for all events"},
 		{[]string{"a", "b"}, "got 2 arguments"},
