@@ -28,7 +28,7 @@ import (
 const root = "../.."
 
 // pages are the README and the pages beside the code.
-var pages = []string{"README.md", "configs/README.md", "plugins/vendors/README.md", "cmd/hookswitch/README.md"}
+var pages = []string{"README.md", "configs/README.md", "plugins/vendors/README.md", "cmd/hookswitch/README.md", "configs/sql/README.md"}
 
 func text(t *testing.T) string {
 	t.Helper()
