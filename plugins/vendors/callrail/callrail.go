@@ -476,15 +476,19 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	}
 }
 
-// other converts a payload that is of no known native event: the contact, account and agent
-// are read as those of a call. The prefix of the id tells what kind of thing the payload is
-// about.
+// other converts what calls, texts and forms have in common, of a payload that is of no known
+// native event. The prefix of the id tells what kind of thing the payload is about.
 func other(in *vendors.Input) vendors.Draft {
 	o, r := payload.Bind[struct {
 		record
 		AgentEmail payload.Value `json:"agent_email"`
+		Agent      payload.Value `json:"agent"`
 	}](in.Payload), in.Read()
 	customer := contact(&o.record, r, o.CustomerPhoneNumber)
+	employee := convertAgent(r, o.Agent)
+	if employee.Email == "" {
+		employee.Email = r.Email("agent.email", o.AgentEmail)
+	}
 	resourceID := id(&o.record)
 	kinds := map[string]string{"CAL": "call", "SCI": "message", "MSG": "message", "FRM": "form"}
 	var subject vendors.Subject
@@ -498,7 +502,7 @@ func other(in *vendors.Input) vendors.Draft {
 		Read:    r,
 		Data: event.Data{
 			Contact: customer,
-			Agent:   event.Agent{Email: r.Email("agent.email", o.AgentEmail)},
+			Agent:   employee,
 			Account: account(&o.record, r),
 		},
 	}
