@@ -263,7 +263,7 @@ func TestAddVendor(t *testing.T) {
 	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
+	addImport(t, filepath.Join(dir, "plugins", "vendors", "all", "all.go"), line)
 	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
 	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
 	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
