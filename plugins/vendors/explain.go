@@ -12,8 +12,9 @@ import (
 
 // Explanation says what the keys of a delivery's payload become.
 type Explanation struct {
-	VendorEvent string   // the native event; "" if nothing names it and no shape is like the payload's
-	Types       []string // of the events, each once
+	VendorEvent string        // the native event; "" if nothing names it and no shape is like the payload's
+	Types       []string      // of the events, each once
+	Issues      []event.Issue // of the events, each once
 
 	// Unrecognized says that the payload is of no native event that has a name, or not of the
 	// native event that the route declares.
@@ -58,6 +59,11 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
 		if !slices.Contains(explanation.Types, e.Type) {
 			explanation.Types = append(explanation.Types, e.Type)
+		}
+		for _, issue := range e.Data.Issues {
+			if !slices.Contains(explanation.Issues, issue) {
+				explanation.Issues = append(explanation.Issues, issue)
+			}
 		}
 		return nil
 	}, t)

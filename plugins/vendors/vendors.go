@@ -84,6 +84,17 @@ type RawOnly struct {
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
 func (v *Vendor) SecretInPath() bool { return v.Signature == nil && v.SecretHeader == "" }
 
+// Proof says in a few words how the vendor proves who it is.
+func (v *Vendor) Proof() string {
+	switch {
+	case v.Signature != nil:
+		return "HMAC-" + strings.ReplaceAll(v.Signature.Hash.String(), "-", "") + " in the header " + v.Signature.Header
+	case v.SecretHeader != "":
+		return "secret in the header " + v.SecretHeader
+	}
+	return "secret in the URL"
+}
+
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {
 	for i := range v.Events {
