@@ -103,7 +103,7 @@ func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendo
 		Type:    v.eventType,
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
 		Subject: vendors.Subject{Kind: "message", ID: id},
-		Person:  contact.Phone,
+		Person:  vendors.Ladder{contact.Phone},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
@@ -130,7 +130,7 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	return vendors.Draft{
 		Type:   v.eventType,
 		ID:     vendors.Content(),
-		Person: contact.Phone,
+		Person: vendors.Ladder{contact.Phone},
 		Read:   r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
