@@ -86,7 +86,7 @@ var dictionary = func() map[string]bool {
 	return paths
 }()
 
-var reasons = []event.Reason{event.NotATime, event.NotAPhone, event.NotANumber, event.NotABoolean, event.WrongType, event.Contradiction}
+var reasons = []event.Reason{event.NotATime, event.NotAPhone, event.NotANumber, event.NotABoolean, event.WrongType, event.Contradiction, event.NotInteroperable}
 
 // requireIssues expects every issue to name a field of the event, and a reason that the
 // vocabulary has.

@@ -318,4 +318,6 @@ const (
 	NotABoolean   Reason = "not_a_boolean"
 	WrongType     Reason = "wrong_type"
 	Contradiction Reason = "contradiction" // the route declares another native event than the payload is of
+
+	NotInteroperable Reason = "not_interoperable" // characters or repeated keys that not every reader of JSON takes
 )
