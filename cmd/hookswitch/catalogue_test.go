@@ -150,6 +150,36 @@ func TestExplain(t *testing.T) {
 	require.Empty(t, out)
 }
 
+func TestSchema(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, `"$id": "urn:hookswitch:event:1"`},
+		{[]string{"call.completed"}, `"$id": "urn:hookswitch:call.completed:1"`},
+		{[]string{"--format", "jsonschema", "vendor"}, `"$id": "urn:hookswitch:vendor:1"`},
+		{[]string{"--format", "avro"}, `"name": "recordedtime"`},
+		{[]string{"--format", "parquet"}, `recordedtime`},
+	} {
+		out, _, err := call(t, schemaCommand(), "", test.args...)
+		require.NoError(t, err)
+		require.Contains(t, out, test.says)
+		require.True(t, strings.HasSuffix(out, "\n") && !strings.HasSuffix(out, "\n\n"))
+	}
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"call.finished"}, `one of event, call.started, `},
+		{[]string{"--format", "xml"}, `got "xml"`},
+		{[]string{"--format", "avro", "call.completed"}, "one schema for all events"},
+		{[]string{"a", "b"}, "got 2 arguments"},
+	} {
+		_, _, err := call(t, schemaCommand(), "", test.args...)
+		requireMisuse(t, err, test.says)
+	}
+}
+
 // The page speaks of this program, and names every command that it shows.
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer

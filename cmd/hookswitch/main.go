@@ -35,6 +35,7 @@ func main() {
 		service.CLIOptAddCommand(vendorsCommand()),
 		service.CLIOptAddCommand(samplesCommand()),
 		service.CLIOptAddCommand(decodeCommand()),
+		service.CLIOptAddCommand(schemaCommand()),
 		service.CLIOptAddCommand(sendCommand()),
 		service.CLIOptAddCommand(replayCommand()),
 		service.CLIOptAddCommand(spoolCommand()),

@@ -18,15 +18,15 @@ func Register() {
 
 func spec() *service.ConfigSpec {
 	return service.NewConfigSpec().Stable().Categories("Mapping").
-		Summary("Sets the metadata `" + name + "` of a message: the schema of an event, for an encoder that follows the messages' own schema.").
+		Summary("Sets the metadata `"+name+"` of a message: the schema of an event, for an encoder that follows the messages' own schema.").
 		Description(`
-The metadata is a schema of the engine's common form, and holds every field of an event of any vendor and type: one table for all events. Encoders take it by their field ` + "`schema_metadata`" + `, so that no config has to list columns. It stays the same value for all messages, and is not copied until an encoder asks for it.
+The metadata is a schema of the engine's common form, and holds every field of an event of any vendor and type: one table for all events. Encoders take it by their field `+"`schema_metadata`"+`, so that no config has to list columns. It stays the same value for all messages, and is not copied until an encoder asks for it.
 
-It expects events whose ` + "`raw`" + ` is text or left out, as ` + "`webhook_decode: { raw: text }`" + ` writes them: a table has no column for an open object. Times are timestamps in microseconds, numbers are floats of 64 bits, and all fields but those that every event has are optional. A field that is absent is null; an absent array may be read as an empty one.
+It expects events whose `+"`raw`"+` is text or left out, as `+"`webhook_decode: { raw: text }`"+` writes them: a table has no column for an open object. Times are timestamps in microseconds, numbers are floats of 64 bits, and all fields but those that every event has are optional. A field that is absent is null; an absent array may be read as an empty one.
 
-Place it directly before the encoder. Elsewhere it costs time: an output that filters metadata, such as ` + "`kafka_franz`" + `, and every other processor that reads all metadata as text, turns the schema into 23 KB of text for each message.
+Place it directly before the encoder. Elsewhere it costs time: an output that filters metadata, such as `+"`kafka_franz`"+`, and every other processor that reads all metadata as text, turns the schema into 23 KB of text for each message.
 
-With ` + "`schema_registry_encode`" + ` and the format avro, set ` + "`avro.raw_json`" + `, because events are plain JSON and not the JSON of Avro.`).
+With `+"`schema_registry_encode`"+` and the format avro, set `+"`avro.raw_json`"+`, because events are plain JSON and not the JSON of Avro.`).
 		Example("Parquet", "Events as Parquet, one row an event.", `
 pipeline:
   processors:

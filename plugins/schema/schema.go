@@ -16,6 +16,15 @@ import (
 // Event is the name of the schema of a whole event. The other schemas are those of data.
 const Event = "event"
 
+// Names returns the names of the schemas: Event, then those of data.
+func Names() []string {
+	names := []string{Event}
+	for _, s := range event.Schemas() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // common is the engine's schema of a whole event whose raw is text: one table for all vendors
 // and types.
 var common = schema.Common{Type: schema.Object, Name: Event, Children: children(nil, event.Fields())}

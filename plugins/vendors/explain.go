@@ -15,7 +15,12 @@ type Explanation struct {
 	VendorEvent string        // the native event; "" if nothing names it and no shape is like the payload's
 	Types       []string      // of the events, each once
 	Issues      []event.Issue // of the events, each once
-	Keys        []WireKey     // in the order of the payload, each once
+
+	// Unrecognized says that the payload is of no native event that has a name, or not of the
+	// native event that the route declares.
+	Unrecognized bool
+
+	Keys []WireKey // in the order of the payload, each once
 }
 
 // WireKey says what a key of a payload becomes.
@@ -35,6 +40,10 @@ type WireKey struct {
 // event that the decoder has.
 const OtherEvent = "the native event is not known, so only what the vendor's events have in common is read"
 
+// ScopedType is the reason why a key stands in raw only where the payload is short of what
+// gives an event of the catalogue.
+const ScopedType = "the event has a vendor-scoped type, of which only raw is promised"
+
 // Explain decodes a delivery, and says what was read from each key of the payload. Its
 // errors are those of Payload and Decode.
 func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
@@ -46,7 +55,8 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	explanation := &Explanation{}
 	t := &trace{fields: map[payload.Value][]string{}, open: map[payload.Value]bool{}}
 	err = v.decode(d, document, len(d.Body), func(e event.Event) error {
-		explanation.VendorEvent = strings.Clone(e.VendorEvent)
+		explanation.VendorEvent = e.VendorEvent
+		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
 		if !slices.Contains(explanation.Types, e.Type) {
 			explanation.Types = append(explanation.Types, e.Type)
 		}
@@ -64,7 +74,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	w.value("", document, nil)
 	reasons := v.RawOnly
 	native, known := v.Native(explanation.VendorEvent)
-	known = known && !explanation.Unrecognized(v)
+	known = known && !explanation.Unrecognized
 	if known {
 		reasons = slices.Concat(native.RawOnly, v.RawOnly)
 	}
@@ -79,18 +89,20 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 				break
 			}
 		}
-		if key.Reason == "" && !known {
+		switch {
+		case key.Reason != "":
+		case !known:
 			key.Reason = OtherEvent
+		case slices.ContainsFunc(native.Types, inCatalogue) && !slices.ContainsFunc(explanation.Types, inCatalogue):
+			key.Reason = ScopedType
 		}
 	}
 	explanation.Keys = w.keys
 	return explanation, nil
 }
 
-// Unrecognized reports whether the payload is of no native event that has a name, or not of
-// the native event that the route declares.
-func (e *Explanation) Unrecognized(v *Vendor) bool {
-	return slices.Contains(e.Types, event.Unrecognized(v.Name))
+func inCatalogue(eventType string) bool {
+	return event.DataSchema(eventType) != event.DataSchema(event.VendorScoped)
 }
 
 // Within reports whether the key has this name, or stands within the value of the key that
@@ -178,7 +190,7 @@ func (w *walk) value(name string, v payload.Value, outer []string) {
 	if !known {
 		i = len(w.keys)
 		w.index[name] = i
-		w.keys = append(w.keys, WireKey{Name: strings.Clone(name)})
+		w.keys = append(w.keys, WireKey{Name: name})
 	}
 	for _, field := range fields {
 		if !slices.Contains(w.keys[i].Fields, field) {

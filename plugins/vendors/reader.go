@@ -208,6 +208,7 @@ func parseBool(s string) (string, bool) { return s, s == "true" || s == "false" 
 // Texts reads an array of scalars. A single scalar counts as an array of one element.
 func (r *Reader) Texts(field string, v payload.Value) []string {
 	if v.Absent() {
+		r.Note(field, v)
 		return nil
 	}
 	if v.Kind() != payload.Array {

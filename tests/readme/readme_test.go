@@ -28,7 +28,7 @@ import (
 const root = "../.."
 
 // pages are the README and the pages beside the code.
-var pages = []string{"README.md", "configs/README.md", "plugins/vendors/README.md", "cmd/hookswitch/README.md"}
+var pages = []string{"README.md", "configs/README.md", "plugins/vendors/README.md", "cmd/hookswitch/README.md", "configs/sql/README.md"}
 
 func text(t *testing.T) string {
 	t.Helper()
@@ -263,7 +263,7 @@ func TestAddVendor(t *testing.T) {
 	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
+	addImport(t, filepath.Join(dir, "plugins", "vendors", "all", "all.go"), line)
 	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
 	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
 	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))

@@ -6,19 +6,24 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/tests/services"
 )
 
@@ -83,7 +88,7 @@ func TestLines(t *testing.T) {
 			events = append(events, line)
 		}
 	}
-	services.RequireEvents(t, samples, services.Unstamped(t, events))
+	services.RequireEvents(t, rawAsText(t, samples), services.Unstamped(t, events))
 	require.LessOrEqual(t, len(objects), 10, "an object holds all events of a second")
 }
 
@@ -201,21 +206,18 @@ func TestStop(t *testing.T) {
 	require.Len(t, s.Objects(t, bucket), 1)
 }
 
-const query = `
+// table reads the lake as an analyst would. It prints the types of some columns, and then each
+// row as JSON.
+const table = `
 import duckdb, json, sys
-rows = duckdb.sql(f"""
-  SELECT id, type, vendor, source, partitionkey, dataschema, epoch_us(time) AS time, epoch_us(recordedtime) AS recordedtime, deliveryid, contact_phone, call_duration_seconds, data, strftime(date, '%Y-%m-%d') AS date
-  FROM read_parquet('{sys.argv[1]}/events/**/*.parquet', hive_partitioning = true)
-""")
-types = dict(zip(rows.columns, map(str, rows.types)))
-stored = duckdb.sql(f"SELECT time, recordedtime FROM read_parquet('{sys.argv[1]}/events/**/*.parquet')")
-types.update(zip(stored.columns, map(str, stored.types)))
-print(json.dumps(types))
-for row in rows.fetchall():
-    print(json.dumps(dict(zip(rows.columns, row)), default=str))
+duckdb.sql("SET TimeZone = 'UTC'")
+events = duckdb.sql(f"FROM read_parquet('{sys.argv[1]}/events/**/*.parquet', hive_partitioning = true, union_by_name = true)")
+print(json.dumps({name: duckdb.sql(f"SELECT typeof({name}) FROM events LIMIT 1").fetchall()[0][0] for name in sys.argv[2:]}))
+for row in duckdb.sql("SELECT to_json(events) FROM events").fetchall():
+    print(row[0])
 `
 
-// TestParquet reads the lake as an analyst would.
+// TestParquet finds every event of every sample in one table, with every field of the event.
 func TestParquet(t *testing.T) {
 	s := services.StartS3(t)
 	python := services.DuckDB(t)
@@ -234,82 +236,143 @@ func TestParquet(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, o.Body, 0o644))
 	}
+	types := map[string]string{
+		"time": "TIMESTAMP WITH TIME ZONE", "recordedtime": "TIMESTAMP WITH TIME ZONE", "data.call.started_at": "TIMESTAMP WITH TIME ZONE",
+		"data.call.duration_seconds": "DOUBLE", "data.call.answered": "BOOLEAN", "data.call.tags": "VARCHAR[]",
+		"data.raw": "VARCHAR", "data.issues": "STRUCT(field VARCHAR, reason VARCHAR)[]",
+	}
 	var stderr bytes.Buffer
-	cmd := exec.Command(python, "-c", query, dir)
+	cmd := exec.Command(python, append([]string{"-c", table, dir}, slices.Collect(maps.Keys(types))...)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	require.NoError(t, err, stderr.String())
 	d := json.NewDecoder(bytes.NewReader(out))
-	var types map[string]string
-	require.NoError(t, d.Decode(&types))
-	require.Equal(t, "TIMESTAMP WITH TIME ZONE", types["time"])
-	require.Equal(t, "TIMESTAMP WITH TIME ZONE", types["recordedtime"])
-	require.Equal(t, "DOUBLE", types["call_duration_seconds"])
+	var found map[string]string
+	require.NoError(t, d.Decode(&found))
+	require.Equal(t, types, found)
 
-	var got []row
+	var got, want []string
 	for d.More() {
-		var r row
-		require.NoError(t, d.Decode(&r))
-		require.NotNil(t, r.Recorded)
-		require.Equal(t, time.UnixMicro(*r.Recorded).UTC().Format(time.DateOnly), r.Date)
-		require.NotEmpty(t, r.DeliveryID)
-		r.stamped = stamped{}
-		got = append(got, r)
+		var row map[string]any
+		require.NoError(t, d.Decode(&row))
+		recorded := micros(t, row["recordedtime"].(string))
+		require.Equal(t, time.UnixMicro(recorded).UTC().Format(time.DateOnly), row["date"])
+		require.NotEmpty(t, row["deliveryid"])
+		row["recordedtime"], row["deliveryid"] = nil, nil
+		got = append(got, rowOf(t, row))
 	}
-	var want []row
-	for _, s := range samples {
+	for _, s := range rawAsText(t, samples) {
 		for _, e := range s.Events {
-			want = append(want, rowOf(t, e))
+			var object map[string]any
+			require.NoError(t, json.Unmarshal([]byte(e.JSON), &object))
+			want = append(want, rowOf(t, object))
 		}
 	}
 	require.ElementsMatch(t, want, got)
 }
 
-// row is what the query selects of an event.
-type row struct {
-	ID           string   `json:"id"`
-	Type         string   `json:"type"`
-	Vendor       string   `json:"vendor"`
-	Source       string   `json:"source"`
-	PartitionKey string   `json:"partitionkey"`
-	DataSchema   string   `json:"dataschema"`
-	Micros       *int64   `json:"time"`
-	Phone        *string  `json:"contact_phone"`
-	Duration     *float64 `json:"call_duration_seconds"`
-	Data         string   `json:"data"`
-
-	stamped
-}
-
-// stamped is what the door adds to an event, and the day that the object is of.
-type stamped struct {
-	Recorded   *int64 `json:"recordedtime"`
-	DeliveryID string `json:"deliveryid"`
-	Date       string `json:"date"`
-}
-
-func rowOf(t *testing.T, e services.Event) row {
+// rowOf returns the row of an event as JSON: all its fields, times in microseconds.
+func rowOf(t *testing.T, e map[string]any) string {
 	t.Helper()
-	var event struct {
-		row
-		Time *time.Time      `json:"time"`
-		Data json.RawMessage `json:"data"`
+	text, err := json.Marshal(columns(t, event.Fields(), e))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// columns returns all fields of an object. What is absent is null, but an absent array is an
+// empty one: the engine's encoder tells no difference.
+func columns(t *testing.T, fields []event.Field, object map[string]any) map[string]any {
+	t.Helper()
+	all := map[string]any{}
+	for _, f := range fields {
+		value := object[f.Name]
+		switch v := value.(type) {
+		case nil:
+			if f.Repeated {
+				value = []any{}
+			}
+		case map[string]any:
+			value = columns(t, f.Fields, v)
+		case []any:
+			elements := make([]any, len(v))
+			for i, element := range v {
+				if elements[i] = element; f.Kind == event.Object {
+					elements[i] = columns(t, f.Fields, element.(map[string]any))
+				}
+			}
+			value = elements
+		case string:
+			if f.Kind == event.DateTime {
+				value = micros(t, v)
+			}
+		}
+		all[f.Name] = value
 	}
-	require.NoError(t, json.Unmarshal([]byte(e.JSON), &event))
-	var data struct {
-		Contact struct {
-			Phone *string `json:"phone"`
-		} `json:"contact"`
-		Call struct {
-			DurationSeconds *float64 `json:"duration_seconds"`
-		} `json:"call"`
+	return all
+}
+
+// micros reads a time as events or as DuckDB write it.
+func micros(t *testing.T, text string) int64 {
+	t.Helper()
+	parsed, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		parsed, err = time.Parse("2006-01-02 15:04:05-07", text)
 	}
-	require.NoError(t, json.Unmarshal(event.Data, &data))
-	r := event.row
-	if event.Time != nil {
-		micros := event.Time.UnixMicro()
-		r.Micros = &micros
+	require.NoError(t, err)
+	return parsed.UnixMicro()
+}
+
+// rawAsText returns the samples with events whose raw is text.
+func rawAsText(t *testing.T, samples []services.Sample) []services.Sample {
+	t.Helper()
+	samples = slices.Clone(samples)
+	for i, s := range samples {
+		samples[i].Events = slices.Clone(s.Events)
+		for j, e := range s.Events {
+			var decoded event.Event
+			require.NoError(t, json.Unmarshal([]byte(e.JSON), &decoded))
+			require.Equal(t, e.JSON, string(decoded.AppendJSON(nil)))
+			decoded.Data.Raw = event.Raw(payload.AppendString(nil, string(decoded.Data.Raw)))
+			samples[i].Events[j].JSON = string(decoded.AppendJSON(nil))
+		}
 	}
-	r.Phone, r.Duration, r.Data = data.Contact.Phone, data.Call.DurationSeconds, string(event.Data)
-	return r
+	return samples
+}
+
+// TestRefusedByEncoder has an event that cannot be encoded. It can be decoded, so that it is no
+// dead letter: it is parked, and the events that it was gathered with are stored.
+func TestRefusedByEncoder(t *testing.T) {
+	s := services.StartS3(t)
+	bucket := s.Bucket(t)
+	text, err := os.ReadFile(filepath.Join("..", "..", "configs", "lake.yaml"))
+	require.NoError(t, err)
+	config := string(text)
+	for place, more := range map[string]string{
+		"            - event_common_schema: {}\n": "            - mapping: |\n                root = this\n                root.time = if this.vendor == \"mobiniti\" { \"never\" }\n",
+		"  spool:\n": "    park_after: 1\n",
+	} {
+		require.Equal(t, 1, strings.Count(config, place))
+		config = strings.Replace(config, place, place+more, 1)
+	}
+	path := filepath.Join(t.TempDir(), "lake.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(config), 0o644))
+	h := start(t, s, path, bucket)
+	sample := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
+	h.Deliver(t, services.SampleOf(t, "mobiniti/testdata/unsubscribe/stop.json"), sample)
+	delivered := 1
+	services.Eventually(t, func() bool {
+		h.Deliver(t, sample)
+		delivered++
+		return h.Metric(t, "spool_parked") == 1
+	}, "the event is parked")
+	services.Eventually(t, func() bool { return h.Metric(t, "spool_records") == 1 }, "all others are stored")
+	objects, letters := split(t, s.Objects(t, bucket))
+	require.Empty(t, letters)
+	rows := 0
+	for _, o := range objects {
+		file, err := parquet.OpenFile(bytes.NewReader(o.Body), int64(len(o.Body)))
+		require.NoError(t, err)
+		rows += int(file.NumRows())
+	}
+	require.Equal(t, delivered, rows)
 }
