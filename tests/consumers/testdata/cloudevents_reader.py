@@ -8,6 +8,7 @@ It ends at the end of the input. What the SDK does not read is a line {"error"}.
 
 import http.server
 import json
+import math
 import sys
 import threading
 
@@ -17,10 +18,22 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 lock = threading.Lock()
 
 
-def write(read):
+def finite(value):
+    """Returns a value with None for what JSON cannot write."""
+    if isinstance(value, dict):
+        return {key: finite(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [finite(element) for element in value]
+    return None if isinstance(value, float) and math.isinf(value) else value
+
+
+def write(read, text):
     try:
         event = read()
-        line = {**event.get_attributes(), "data": event.get_data()}
+        line = {**event.get_attributes(), "data": finite(event.get_data())}
+        # The SDK gives an event that has no time the present time.
+        if "time" not in json.loads(text):
+            del line["time"]
     except Exception as error:
         line = {"error": repr(error)}
     with lock:
@@ -32,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        write(lambda: from_http_event(HTTPMessage(headers=dict(self.headers), body=body)))
+        write(lambda: from_http_event(HTTPMessage(headers=dict(self.headers), body=body)), body)
         self.send_response(204)
         self.end_headers()
 
@@ -50,4 +63,5 @@ else:
     for line in sys.stdin:
         record = json.loads(line)
         headers = {name: value.encode() for name, value in record["headers"].items()}
-        write(lambda: from_kafka_event(KafkaMessage(headers=headers, key=record["key"].encode(), value=record["value"].encode())))
+        message = KafkaMessage(headers=headers, key=record["key"].encode(), value=record["value"].encode())
+        write(lambda: from_kafka_event(message), message.value)
