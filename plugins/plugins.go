@@ -1,4 +1,4 @@
-// Package plugins compiles the vendors and the components in: a line each.
+// Package plugins compiles the vendors and the components in: a line each component.
 package plugins
 
 import (
@@ -8,11 +8,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/spool"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 
-	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
-	_ "github.com/hookswitch/hookswitch/plugins/vendors/mobiniti"
-	_ "github.com/hookswitch/hookswitch/plugins/vendors/movement"
-	_ "github.com/hookswitch/hookswitch/plugins/vendors/oneroute"
-	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/all"
 )
 
 // Components are made of the vendors, so they are registered when all vendors are.

@@ -2,10 +2,11 @@ package tests
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,86 +54,127 @@ func TestEveryFieldHasSample(t *testing.T) {
 			continue
 		}
 		for _, e := range events {
-			note(filled, "", reflect.ValueOf(e.Data))
+			for _, value := range fieldsOf(t, e) {
+				filled[value.path] = true
+			}
 		}
 	}
-	known := map[string]bool{}
-	for _, name := range names("", reflect.TypeFor[event.Data]()) {
-		known[name] = true
-		_, waived := fieldsWithoutSample[name]
-		require.Equal(t, !waived, filled[name], name)
+	for path := range fieldsWithoutSample {
+		require.Contains(t, dictionary, path)
 	}
-	for name := range fieldsWithoutSample {
-		require.True(t, known[name], "%s is no field", name)
+	for path, field := range dictionary {
+		_, waived := fieldsWithoutSample[path]
+		require.Equal(t, !waived, filled[path] || field.Kind == event.Object, path)
 	}
 }
 
-// dictionary has every path that an issue may name: the attributes of the envelope, and
-// what data holds, as in call, call.tags and call.duration_seconds.
-var dictionary = func() map[string]bool {
-	paths := map[string]bool{}
-	for i := range reflect.TypeFor[event.Event]().NumField() {
-		paths[jsonName("", reflect.TypeFor[event.Event]().Field(i))] = true
-	}
-	for _, path := range names("", reflect.TypeFor[event.Data]()) {
-		for path != "" {
-			paths[path] = true
-			path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+// TestEveryValueHasSample finds values of closed lists that no sample gives.
+func TestEveryValueHasSample(t *testing.T) {
+	given := map[string]bool{}
+	for _, s := range allSamples(t) {
+		events, err := decode(s.vendor, &s.delivery)
+		if err != nil || s.packed() {
+			continue
+		}
+		for _, e := range events {
+			for _, value := range fieldsOf(t, e) {
+				given[value.path+" "+value.text] = true
+			}
 		}
 	}
-	for _, path := range []string{"data", "issues", "issues.field", "issues.reason", "raw"} {
-		delete(paths, path) // nothing is read into these
+	for _, path := range []string{"channel", "direction", "call.outcome", "issues.reason"} {
+		for _, value := range dictionary[path].Values {
+			require.True(t, given[path+" "+value], "expected a sample that gives %s %s", path, value)
+		}
 	}
-	return paths
+}
+
+// dictionary has the fields of data by their paths, as in call, call.tags and
+// call.duration_seconds.
+var dictionary = func() map[string]event.Field {
+	fields := map[string]event.Field{}
+	var add func(prefix string, all []event.Field)
+	add = func(prefix string, all []event.Field) {
+		for _, f := range all {
+			fields[prefix+f.Name] = f
+			add(prefix+f.Name+".", f.Fields)
+		}
+	}
+	add("", event.DataFields())
+	return fields
 }()
 
-var reasons = []event.Reason{event.NotATime, event.NotAPhone, event.NotANumber, event.NotABoolean, event.WrongType, event.Contradiction}
+// value is a scalar in the data of an event, with the path of its field.
+type value struct{ path, text string }
 
-// requireIssues expects every issue to name a field of the event, and a reason that the
-// vocabulary has.
+// fieldsOf returns the scalars in the data of an event, and expects each to be of a field
+// that the dictionary has. The raw counts as a scalar.
+func fieldsOf(t testing.TB, e *event.Event) (values []value) {
+	t.Helper()
+	var add func(path string, v any)
+	add = func(path string, v any) {
+		field, ok := dictionary[path]
+		switch v := v.(type) {
+		case map[string]any:
+			if field.Kind == event.Payload {
+				break
+			}
+			for name, member := range v {
+				add(strings.TrimPrefix(path+"."+name, "."), member)
+			}
+			return
+		case []any:
+			for _, element := range v {
+				add(path, element)
+			}
+			return
+		}
+		if !ok {
+			require.Fail(t, "no field of the dictionary", path)
+		}
+		values = append(values, value{path, fmt.Sprint(v)})
+	}
+	add("", unmarshal(t, e.AppendJSON(nil)).(map[string]any)["data"])
+	return values
+}
+
+// requireVocabulary expects an event to have only the members of data that the catalogue
+// gives its type, and only values that the closed lists have.
+func requireVocabulary(t testing.TB, e *event.Event) {
+	t.Helper()
+	schema := event.Schemas()[slices.IndexFunc(event.Schemas(), func(s event.Schema) bool { return s.URN == e.DataSchema })]
+	for _, value := range fieldsOf(t, e) {
+		member, _, _ := strings.Cut(value.path, ".")
+		if !slices.Contains(schema.Members, member) {
+			require.Fail(t, "the catalogue does not give the type this member", "%s: %s", e.Type, member)
+		}
+		if field := dictionary[value.path]; field.Values != nil && !slices.Contains(field.Values, value.text) {
+			require.Fail(t, "the list does not have this value", "%s: %s", value.path, value.text)
+		}
+	}
+	for _, field := range event.Fields() {
+		if attribute := attributeOf(e, field.Name); field.Values != nil && attribute != "" {
+			require.Contains(t, field.Values, attribute, field.Name)
+		}
+	}
+	requireIssues(t, e)
+}
+
+// attributeOf returns the value of an attribute whose list of values is closed, else "".
+func attributeOf(e *event.Event, name string) string {
+	return map[string]string{"idbasis": string(e.IDBasis), "eventbasis": string(e.EventBasis)}[name]
+}
+
+// requireIssues expects every issue to name an attribute of the event, or a field of the
+// dictionary that is read from a payload.
 func requireIssues(t testing.TB, e *event.Event) {
 	t.Helper()
 	for _, issue := range e.Data.Issues {
-		if !dictionary[issue.Field] {
-			require.Fail(t, "no path of the dictionary", "%s: %s", e.Vendor, issue.Field)
+		if _, ok := dictionary[issue.Field]; ok && !strings.HasPrefix(issue.Field, "issues") {
+			continue
 		}
-		require.Contains(t, reasons, issue.Reason)
-	}
-}
-
-func jsonName(prefix string, field reflect.StructField) string {
-	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-	return strings.TrimPrefix(prefix+"."+name, ".")
-}
-
-func names(prefix string, t reflect.Type) (all []string) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		return names(prefix, t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			all = append(all, names(jsonName(prefix, t.Field(i)), t.Field(i).Type)...)
+		if !slices.ContainsFunc(event.Fields(), func(f event.Field) bool { return f.Name == issue.Field && f.Name != "data" }) {
+			require.Fail(t, "no field of the event", "%s: %s", e.Vendor, issue.Field)
 		}
-		return all
-	}
-	return []string{prefix}
-}
-
-func note(filled map[string]bool, prefix string, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			note(filled, prefix, v.Elem())
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			note(filled, prefix, v.Index(i))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			note(filled, jsonName(prefix, v.Type().Field(i)), v.Field(i))
-		}
-	default:
-		filled[prefix] = filled[prefix] || !v.IsZero()
 	}
 }

@@ -129,7 +129,7 @@ func TestSampleEvents(t *testing.T) {
 			for _, e := range events {
 				require.Equal(t, redecodable(e), redecodable(again(t, s.vendor, e)), "raw does not decode to the same event")
 				requireCloudEvent(t, e)
-				requireIssues(t, e)
+				requireVocabulary(t, e)
 
 				// The same members in another order are the same occurrence.
 				reordered := *e

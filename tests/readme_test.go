@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,16 +37,16 @@ func TestReadmeTable(t *testing.T) {
 
 func vendorTable() string {
 	var b strings.Builder
-	b.WriteString("\nThis table is generated. Native events that it does not name are kept as `<vendor>.<native event>`.\n\n")
-	b.WriteString("| vendor | native event | becomes | point the vendor at us |\n|---|---|---|---|\n")
+	b.WriteString("\nThis table is generated. The reference of a vendor says what becomes of each key. Native events without a type are kept as\n`<vendor>.<native event>`; a vendor that is missing here is [a folder away](plugins/vendors/README.md).\n\n")
+	b.WriteString("| vendor | gives | proves who it is by | point the vendor at us |\n|---|---|---|---|\n")
 	for _, v := range vendors.All() {
-		for i, e := range v.Events {
-			name, setup := "", ""
-			if i == 0 {
-				name, setup = fmt.Sprintf("[%s](%s)", v.Title, v.Page), v.Setup
-			}
-			fmt.Fprintf(&b, "| %s | `%s` | `%s` | %s |\n", name, e.Name, strings.Join(e.Types, "`, `"), setup)
+		var types []string
+		for _, e := range v.Events {
+			types = append(types, e.Types...)
 		}
+		slices.Sort(types)
+		types = slices.DeleteFunc(slices.Compact(types), func(name string) bool { return strings.HasPrefix(name, v.Name+".") })
+		fmt.Fprintf(&b, "| [%s](%s), [reference](configs/reference/%s.md) | %s | %s | %s |\n", v.Title, v.Page, v.Name, strings.Join(types, ", "), v.Proof(), v.Setup)
 	}
 	return b.String()
 }
@@ -68,9 +69,17 @@ func TestReadmeEvent(t *testing.T) {
 	want = bytes.Replace(want, []byte("  \"partitionkey\""), []byte(stamps+"  \"partitionkey\""), 1)
 	shown := regexp.MustCompile("(?s)(over several lines\\):\n\n```json\n).*?```\n")
 	if *update {
-		text = shown.ReplaceAll(text, append([]byte("${1}"), append(want, "```\n"...)...))
+		text = shown.ReplaceAll(text, append([]byte("${1}"), append(short(t, want), "```\n"...)...))
 		require.NoError(t, os.WriteFile(readme, text, 0o644))
 		return
 	}
-	require.Contains(t, string(shown.Find(text)), "```json\n"+string(want)+"```\n", "go test ./tests -run TestReadme -update writes the event")
+	require.Contains(t, string(shown.Find(text)), "```json\n"+string(short(t, want))+"```\n", "go test ./tests -run TestReadme -update writes the event")
+}
+
+// short returns an event with a line for each attribute and for each field of data.
+func short(t *testing.T, event []byte) []byte {
+	t.Helper()
+	opening := regexp.MustCompile(`([{\[])\n {6,}`).ReplaceAll(event, []byte("$1"))
+	closing := regexp.MustCompile(`\n {4,}([}\]])`).ReplaceAll(opening, []byte("$1"))
+	return regexp.MustCompile(`\n {6,}`).ReplaceAll(closing, []byte(" "))
 }

@@ -105,7 +105,7 @@ func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 		if got, want := redecodable(again(t, v, e)), redecodable(e); got != want {
 			require.Equal(t, want, got, "raw does not decode to the same event")
 		}
-		requireIssues(t, e)
+		requireVocabulary(t, e)
 		require.Regexp(t, `^[0-9a-f]{32}$`, e.ID)
 		require.True(t, strings.HasPrefix(e.PartitionKey, v.Name+"/"))
 		require.True(t, json.Valid(e.AppendJSON(nil)), "%s", e.AppendJSON(nil))

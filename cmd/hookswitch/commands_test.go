@@ -65,6 +65,8 @@ func TestDocs(t *testing.T) {
 		"memory":          {"# memory (cache)"},
 		"file":            {"# file (output)", "# file (cache)", "every acknowledged message can be read"},
 		"stdout":          {"every acknowledged message can be read"},
+		"mobiniti":        {"# Mobiniti", "| `inbound` | message.received |"},
+		"dictionary":      {"# The dictionary", "| `call.outcome` |", "| `call.completed` |"},
 	} {
 		page, err := docs(env, name)
 		require.NoError(t, err)
@@ -74,6 +76,6 @@ func TestDocs(t *testing.T) {
 	}
 	for _, name := range []string{"", "nothing", "subprocess", "crash"} {
 		_, err := docs(env, name)
-		require.ErrorContains(t, err, "expected a component that list shows, got")
+		require.ErrorContains(t, err, "expected a component that list shows, a vendor or dictionary, got")
 	}
 }

@@ -8,22 +8,30 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
+
+	"github.com/hookswitch/hookswitch/plugins/reference"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
-// docsCommand prints what a component does. The engine's list command prints only
-// names.
+// docsCommand prints what a component does, what becomes of a vendor's payload, and what an
+// event holds. The engine's list command prints only names.
 func docsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "docs",
-		Usage:     "Print the documentation of a component: fields, units, defaults, metrics and examples",
+		Usage:     "Print the page of a component, of a vendor, or the dictionary of events",
 		ArgsUsage: "NAME",
-		Description: `Takes the name of an input, processor, output or any other component of list:
+		Description: `Takes the name of an input, processor, output or any other component of list, which gives
+its fields, units, defaults, metrics and examples; the name of a vendor, which gives its
+native events and what becomes of each key; or dictionary, which gives the fields and types
+of events. The pages are in Markdown:
 
   hookswitch docs webhook
-  hookswitch docs webhook_decode`,
+  hookswitch docs webhook_decode
+  hookswitch docs callrail
+  hookswitch docs dictionary`,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return fmt.Errorf("reading arguments: expected the name of one component, got %d arguments", c.NArg())
+				return fmt.Errorf("reading arguments: expected one name, got %d arguments", c.NArg())
 			}
 			pages, err := docs(environment(), c.Args().First())
 			if err != nil {
@@ -35,8 +43,7 @@ func docsCommand() *cli.Command {
 	}
 }
 
-// docs returns the pages of all components of a name, as an input and a cache, say,
-// may share one.
+// docs returns the pages of a name. An input and a cache, say, may share a name.
 func docs(env *service.Environment, name string) ([]byte, error) {
 	var (
 		pages []byte
@@ -56,8 +63,14 @@ func docs(env *service.Environment, name string) ([]byte, error) {
 	} {
 		walk(add)
 	}
+	if v, ok := vendors.Get(name); ok {
+		pages = append(pages, reference.Vendor(v)...)
+	}
+	if name == "dictionary" {
+		pages = append(pages, reference.Dictionary()...)
+	}
 	if pages == nil {
-		errs = append(errs, fmt.Errorf("looking for documentation: expected a component that list shows, got %q", name))
+		errs = append(errs, fmt.Errorf("looking for documentation: expected a component that list shows, a vendor or dictionary, got %q", name))
 	}
 	return pages, errors.Join(errs...)
 }

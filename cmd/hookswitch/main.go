@@ -32,14 +32,18 @@ func main() {
 	}
 	service.RunCLI(context.Background(), append(options(),
 		service.CLIOptSetArgs(args...),
+		service.CLIOptAddCommand(vendorsCommand()),
+		service.CLIOptAddCommand(samplesCommand()),
+		service.CLIOptAddCommand(decodeCommand()),
+		service.CLIOptAddCommand(schemaCommand()),
+		service.CLIOptAddCommand(sendCommand()),
+		service.CLIOptAddCommand(replayCommand()),
+		service.CLIOptAddCommand(spoolCommand()),
+		service.CLIOptAddCommand(docsCommand()),
+		service.CLIOptAddCommand(healthCommand()),
 		service.CLIOptAddCommand(streamsCommand()),
 		service.CLIOptAddCommand(bloblCommand()),
 		service.CLIOptAddCommand(studioCommand()),
-		service.CLIOptAddCommand(docsCommand()),
-		service.CLIOptAddCommand(healthCommand()),
-		service.CLIOptAddCommand(sendCommand()),
-		service.CLIOptAddCommand(spoolCommand()),
-		service.CLIOptAddCommand(replayCommand()),
 	)...)
 }
 

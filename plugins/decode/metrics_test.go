@@ -104,15 +104,15 @@ func TestCounts(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]int64{
-		"webhook_events vendor=callrail schema=call.completed":       8,
-		"webhook_events vendor=callrail schema=vendor":               4,
-		"webhook_events vendor=mobiniti schema=message.status_unknown":     8,
-		"webhook_events vendor=mobiniti schema=vendor":               4,
-		"webhook_issues vendor=callrail reason=not_a_number":         4,
-		"webhook_issues vendor=callrail reason=not_a_time":           4,
-		"webhook_issues vendor=mobiniti reason=not_a_phone":          8,
-		"webhook_undecodable vendor=callrail reason=malformed":       4,
-		"webhook_undecodable vendor=callrail reason=event_too_large": 4,
-		"webhook_undecodable vendor=unknown reason=misconfigured":    4,
+		"webhook_events vendor=callrail schema=call.completed":         8,
+		"webhook_events vendor=callrail schema=vendor":                 4,
+		"webhook_events vendor=mobiniti schema=message.status_unknown": 8,
+		"webhook_events vendor=mobiniti schema=vendor":                 4,
+		"webhook_issues vendor=callrail reason=not_a_number":           4,
+		"webhook_issues vendor=callrail reason=not_a_time":             4,
+		"webhook_issues vendor=mobiniti reason=not_a_phone":            4,
+		"webhook_undecodable vendor=callrail reason=malformed":         4,
+		"webhook_undecodable vendor=callrail reason=event_too_large":   4,
+		"webhook_undecodable vendor=unknown reason=misconfigured":      4,
 	}, ours)
 }

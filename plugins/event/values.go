@@ -188,13 +188,14 @@ func parseOffset(s string) (int, bool) {
 
 // ParsePhone takes a phone number, with or without punctuation, and returns the number in
 // E.164: + and 8 to 15 digits. With northAmerican it also takes 10 digits of the North
-// American plan, with or without a 1 in front. It knows nothing else of numbering plans,
-// so that an upgrade of this code never gives a person another number.
+// American plan, with or without a 1 in front. It refuses the numbers that carriers send in
+// the place of a withheld one. It knows nothing else of numbering plans, so that an upgrade
+// of this code never gives a person another number.
 func ParsePhone(s string, northAmerican bool) (string, bool) {
-	if isE164(s) {
-		return s, true
-	}
 	digits := digitsOf(s)
+	if isWithheld(digits) {
+		return "", false
+	}
 	if isE164(digits) {
 		return digits, true
 	}
@@ -210,6 +211,19 @@ func ParsePhone(s string, northAmerican bool) (string, bool) {
 	return "", false
 }
 
+// isWithheld reports whether a number in E.164 is a word that a carrier has dialled on a
+// keypad because the caller withholds the number. The words BLOCKED and UNKNOWN have too few
+// digits for a number in E.164.
+func isWithheld(phone string) bool {
+	switch phone {
+	case "+266696687", // ANONYMOUS
+		"+7378742833",  // RESTRICTED
+		"+86282452253": // UNAVAILABLE
+		return true
+	}
+	return false
+}
+
 // ParseShortCode takes 3 to 6 digits.
 func ParseShortCode(s string) (string, bool) {
 	digits := digitsOf(s)
@@ -218,7 +232,7 @@ func ParseShortCode(s string) (string, bool) {
 
 // digitsOf returns s without the punctuation of phone numbers.
 func digitsOf(s string) string {
-	if isDigits(s) {
+	if isDigits(s) || isE164(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {

@@ -181,6 +181,10 @@ func isForm(d *delivery.Delivery) bool {
 // always gives the same events. An error is of type *Undecodable, or it is an error of
 // emit, which ends the decoding.
 func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error) error {
+	return v.decode(d, document, maxEvents, emit, nil)
+}
+
+func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents int, emit func(event.Event) error, t *trace) error {
 	c := completions.Get().(*completion)
 	defer func() {
 		if cap(c.text) > maxPooledText {
@@ -190,12 +194,15 @@ func (v *Vendor) Decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		completions.Put(c)
 	}()
 	c.vendor, c.delivery = v, d
-	c.in = Input{Payload: document, MaxEvents: maxEvents, vendor: v, reader: Reader{northAmerican: v.NorthAmerican}}
+	c.in = Input{Payload: document, MaxEvents: maxEvents, vendor: v, reader: Reader{northAmerican: v.NorthAmerican, trace: t}}
 	c.basis, c.contradiction = v.native(&c.in, d)
 	native, ok := v.Native(c.in.Event)
 	switch {
 	case !ok:
 		draft := v.Other(&c.in)
+		if v.Closed && c.in.Event != "" {
+			draft.Read.issue("vendorevent", event.UnknownEvent)
+		}
 		return emit(c.complete(&draft))
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
@@ -238,7 +245,7 @@ func (c *completion) unrecognized() Draft {
 func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, contradiction bool) {
 	declared := Clean(d.Event, maxVendorEvent)
 	if v.Named != nil {
-		if in.Event = Clean(v.Named(in.Payload), maxVendorEvent); in.Event != "" {
+		if in.Event = Clean(v.Named(in.Read(), in.Payload), maxVendorEvent); in.Event != "" {
 			return event.BasisPayload, declared != "" && declared != in.Event
 		}
 	}
@@ -303,10 +310,16 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if draft.Read != nil {
 		e.Data.Issues = draft.Read.issues
 	}
+	if c.in.Payload.Mended() {
+		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
+	}
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
 	c.name(&e, draft)
+	if t := c.in.reader.trace; t != nil {
+		t.complete(draft)
+	}
 	return e
 }
 

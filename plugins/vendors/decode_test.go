@@ -131,17 +131,89 @@ func TestReader(t *testing.T) {
 	}, r.issues)
 }
 
+func TestContactPhone(t *testing.T) {
+	for sent, want := range map[string][2]string{
+		`"(614) 555-0117"`: {"+16145550117", ""},
+		`"+16145550117"`:   {"+16145550117", ""},
+		`"Anonymous"`:      {"", "Anonymous"},
+		`"***3312"`:        {"", "***3312"},
+		`"+266696687"`:     {"", "+266696687"},
+		`"64600"`:          {"", "64600"},
+		`64600`:            {"", "64600"},
+		`""`:               {"", ""},
+		`null`:             {"", ""},
+	} {
+		r := &Reader{northAmerican: true}
+		phone, asSent := r.ContactPhone(parse(t, sent))
+		require.Equal(t, want, [2]string{phone, asSent}, sent)
+		require.Empty(t, r.issues, "nothing is left out: %s", sent)
+	}
+	r := &Reader{}
+	phone, asSent := r.ContactPhone(parse(t, `"614-555-0117"`))
+	require.Equal(t, "614-555-0117", phone+asSent)
+	require.Equal(t, asSent, phone+asSent)
+	_, asSent = r.ContactPhone(parse(t, `["+16145550117"]`))
+	require.Empty(t, asSent)
+	require.Equal(t, []event.Issue{{Field: "contact.phone", Reason: event.WrongType}}, r.issues)
+}
+
+func TestWithinAList(t *testing.T) {
+	r := &Reader{}
+	require.Equal(t, event.ChannelWhatsApp, r.Channel("channel", parse(t, `"WhatsApp"`)))
+	require.Empty(t, r.Channel("channel", parse(t, `null`)))
+	require.Equal(t, event.Outbound, r.Direction("direction", parse(t, `"outbound"`)))
+	require.Empty(t, r.issues)
+	require.Equal(t, event.ChannelOther, r.Channel("channel", parse(t, `"pager"`)))
+	require.Empty(t, r.Direction("direction", parse(t, `"Outbound"`)))
+	require.Equal(t, []event.Issue{{Field: "channel", Reason: event.NotInList}, {Field: "direction", Reason: event.NotInList}}, r.issues)
+}
+
+func TestNames(t *testing.T) {
+	for sent, want := range map[string]event.Contact{
+		`{"first":"Ines","last":"Marek"}`: {FirstName: "Ines", LastName: "Marek", Name: "Ines Marek"},
+		`{"first":"Ines","last":null}`:    {FirstName: "Ines", Name: "Ines"},
+		`{"first":"","last":"Marek"}`:     {LastName: "Marek", Name: "Marek"},
+		`{}`:                              {},
+	} {
+		var got event.Contact
+		v := parse(t, sent)
+		(&Reader{}).Names(&got, v.Get("first"), v.Get("last"))
+		require.Equal(t, want, got)
+	}
+	require.Equal(t, "Lou@Marek.example", (&Reader{}).Email("email", parse(t, `" Lou@Marek.example\n"`)))
+}
+
+func TestUnknownEvent(t *testing.T) {
+	other := func(in *Input) Draft { return Draft{ID: Content(), Read: in.Read()} }
+	for _, closed := range []bool{true, false} {
+		v := &Vendor{Name: "example", source: "/example", Closed: closed, Other: other}
+		for name, declared := range map[string]string{"declared": "another", "nothing names it": ""} {
+			var issues []event.Issue
+			document := parse(t, `{"a":1}`)
+			require.NoError(t, v.Decode(&delivery.Delivery{Event: declared}, document, 1, func(e event.Event) error {
+				issues = e.Data.Issues
+				return nil
+			}))
+			if closed && declared != "" {
+				require.Equal(t, []event.Issue{{Field: "vendorevent", Reason: event.UnknownEvent}}, issues, name)
+			} else {
+				require.Empty(t, issues, name)
+			}
+		}
+	}
+}
+
 func TestPairs(t *testing.T) {
 	r := &Reader{}
-	pairs := r.Pairs("custom", parse(t, `{"a":"x","b":1.50,"c":null,"d":[1, 2],"a":false,"":""}`))
+	pairs := r.Pairs("custom", parse(t, `{"a":false,"b":1.50,"c":null,"d":[1, 2],"":""}`))
 	require.Equal(t, []event.Pair{{Name: "a", Value: "false"}, {Name: "b", Value: "1.50"}, {Name: "c"}, {Name: "d", Value: "[1,2]"}, {}}, pairs)
 
 	var many strings.Builder
 	want := make([]event.Pair, 40)
-	for i := range 2 * len(want) {
-		name := strconv.Itoa(i % len(want))
-		fmt.Fprintf(&many, `,"%s":%d`, name, i)
-		want[i%len(want)] = event.Pair{Name: name, Value: strconv.Itoa(i)}
+	for i := range want {
+		name := strconv.Itoa(i)
+		fmt.Fprintf(&many, `,"%s":%d`, name, 2*i)
+		want[i] = event.Pair{Name: name, Value: strconv.Itoa(2 * i)}
 	}
 	require.Equal(t, want, r.Pairs("custom", parse(t, "{"+many.String()[1:]+"}")))
 

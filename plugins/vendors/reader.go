@@ -1,8 +1,10 @@
 package vendors
 
 import (
+	"cmp"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
@@ -15,6 +17,7 @@ import (
 type Reader struct {
 	northAmerican bool
 	issues        []event.Issue
+	trace         *trace // nil unless the decoding is to be explained
 }
 
 func (r *Reader) issue(field string, reason event.Reason) {
@@ -26,10 +29,20 @@ func (r *Reader) issue(field string, reason event.Reason) {
 // Contradict notes that the payload is not of the native event that the route declares.
 func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 
+// Note tells Explain that a field is derived from values that other fields have read.
+func (r *Reader) Note(field string, values ...payload.Value) {
+	if r.trace != nil {
+		r.trace.note(field, values)
+	}
+}
+
 // read returns what parse makes of the first scalar that it takes, or "". Where parse takes
 // none of the scalars, there is an issue with the reason; where there is an array or object
 // instead of a scalar, the reason is wrong_type.
 func (r *Reader) read(field string, reason event.Reason, parse func(string) (string, bool), values []payload.Value) string {
+	if r.trace != nil {
+		r.trace.note(field, values)
+	}
 	var failed event.Reason
 	for _, v := range values {
 		if v.Absent() {
@@ -38,6 +51,9 @@ func (r *Reader) read(field string, reason event.Reason, parse func(string) (str
 		why := event.WrongType
 		if s, ok := v.Scalar(); ok {
 			if s, ok = parse(s); ok {
+				if r.trace != nil {
+					r.trace.gave(v, s)
+				}
 				return s
 			}
 			why = reason
@@ -84,13 +100,32 @@ func parseTime(s string) (string, bool) {
 	return string(t), ok
 }
 
-// Phone reads a phone number.
+// Phone reads a phone number of our side.
 func (r *Reader) Phone(field string, values ...payload.Value) string {
-	parse := parsePhone
-	if r.northAmerican {
-		parse = parseNorthAmericanPhone
+	return r.read(field, event.NotAPhone, r.parsePhone(), values)
+}
+
+// ContactPhone reads the phone number of the contact. Where the value is text but no phone
+// number, such as Anonymous, it returns the text as sent. There is no issue then: a caller
+// may withhold the number, and nothing is left out of the event.
+func (r *Reader) ContactPhone(v payload.Value) (phone, asSent string) {
+	sent := r.Text("contact.phone", v)
+	r.Note("contact.phone_as_sent", v)
+	phone, ok := r.parsePhone()(sent)
+	if !ok {
+		return "", sent
 	}
-	return r.read(field, event.NotAPhone, parse, values)
+	if r.trace != nil {
+		r.trace.gave(v, phone)
+	}
+	return phone, ""
+}
+
+func (r *Reader) parsePhone() func(string) (string, bool) {
+	if r.northAmerican {
+		return parseNorthAmericanPhone
+	}
+	return parsePhone
 }
 
 // PhoneOrShortCode reads the number that a message is from or to.
@@ -121,11 +156,40 @@ func parseNorthAmericanPhoneOrShortCode(s string) (string, bool) {
 
 // Direction reads inbound or outbound.
 func (r *Reader) Direction(field string, values ...payload.Value) event.Direction {
-	return event.Direction(r.read(field, event.WrongType, parseDirection, values))
+	return event.Direction(r.read(field, event.NotInList, parseDirection, values))
 }
 
 func parseDirection(s string) (string, bool) {
 	return s, s == string(event.Inbound) || s == string(event.Outbound)
+}
+
+// Channel reads a medium, in any letter case. A medium that the list of channels does not
+// have is read as other, with an issue.
+func (r *Reader) Channel(field string, v payload.Value) event.Channel {
+	channel := strings.ToLower(r.Text(field, v))
+	if channel == "" || slices.Contains(event.Channel("").Values(), channel) {
+		return event.Channel(channel)
+	}
+	r.issue(field, event.NotInList)
+	return event.ChannelOther
+}
+
+// Email reads an e-mail address, without the space around it.
+func (r *Reader) Email(field string, values ...payload.Value) string {
+	return r.read(field, event.WrongType, parseEmail, values)
+}
+
+func parseEmail(s string) (string, bool) { return strings.TrimSpace(s), true }
+
+// Names reads the names of a contact whose vendor sends no whole name.
+func (r *Reader) Names(c *event.Contact, first, last payload.Value) {
+	c.FirstName = r.Text("contact.first_name", first)
+	c.LastName = r.Text("contact.last_name", last)
+	r.Note("contact.name", first, last)
+	c.Name = cmp.Or(c.FirstName, c.LastName)
+	if c.FirstName != "" && c.LastName != "" {
+		c.Name = c.FirstName + " " + c.LastName
+	}
 }
 
 // Bool reads a boolean.
@@ -144,6 +208,7 @@ func parseBool(s string) (string, bool) { return s, s == "true" || s == "false" 
 // Texts reads an array of scalars. A single scalar counts as an array of one element.
 func (r *Reader) Texts(field string, v payload.Value) []string {
 	if v.Absent() {
+		r.Note(field, v)
 		return nil
 	}
 	if v.Kind() != payload.Array {
@@ -164,6 +229,7 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 // Pairs reads an open map. The value of a pair is a string: the JSON text of an array or
 // object, "" for null. If a name stands twice in the map, its last value counts.
 func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
+	r.Note(field, v)
 	var pairs []event.Pair
 	for _, m := range r.members(field, v) {
 		value, ok := m.value.Scalar()
@@ -197,6 +263,9 @@ func (r *Reader) members(field string, v payload.Value) []member {
 	object := r.object(field, v)
 	if object.Kind() != payload.Object {
 		return nil
+	}
+	if r.trace != nil {
+		r.trace.open[v] = true
 	}
 	members := make([]member, 0, 4)
 	var index map[string]int // where each name stands in members, once there are too many members to look at each
@@ -234,9 +303,11 @@ func (r *Reader) object(field string, v payload.Value) payload.Value {
 
 func (r *Reader) container(field string, kind payload.Kind, v payload.Value) payload.Value {
 	if v.Absent() {
+		r.Note(field, v)
 		return payload.Value{}
 	}
 	if v.Kind() != kind {
+		r.Note(field, v)
 		r.issue(field, event.WrongType)
 		return payload.Value{}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
@@ -22,7 +23,11 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
 	}
 	var plain []byte
-	for _, folder := range []string{native, Undeclared} {
+	folders := []string{native, Undeclared}
+	if v.Named != nil {
+		slices.Reverse(folders) // a sample that names its native event needs no route that declares it
+	}
+	for _, folder := range folders {
 		declared := native
 		if folder == Undeclared {
 			declared = "" // the payload names the native event, or its shape tells it

@@ -35,9 +35,12 @@ type Vendor struct {
 	Events []NativeEvent // sorted by name
 	Closed bool          // the vendor has no native events but these
 
+	// RawOnly has the keys that no native event reads.
+	RawOnly []RawOnly
+
 	// Named returns the native event that the payload itself names, "" if it
 	// names none. Nil where no payload of the vendor does.
-	Named func(payload.Value) string
+	Named func(*Reader, payload.Value) string
 	// Shape guesses the native event from the payload's shape, "" if it is like
 	// none. Nil where there is no telling.
 	Shape func(payload.Value) string
@@ -60,6 +63,9 @@ type NativeEvent struct {
 	Name  string   // the vendor's own name
 	Types []string // what it gives: types of the catalogue, or vendor-scoped ones
 
+	// RawOnly has the keys that this native event does not read, but another one does.
+	RawOnly []RawOnly
+
 	// Convert converts a payload that is one event. Split converts a payload that
 	// may be several, at least one, and stops at an error of emit. A native event
 	// has one of the two.
@@ -67,8 +73,27 @@ type NativeEvent struct {
 	Split   func(in *Input, emit func(Draft) error) error
 }
 
+// RawOnly has keys of a payload that become no field of the event, and the reason, as a
+// phrase without a full stop. A key is written as Explain writes it, and stands for all keys
+// within its value, too.
+type RawOnly struct {
+	Reason string
+	Keys   []string
+}
+
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
 func (v *Vendor) SecretInPath() bool { return v.Signature == nil && v.SecretHeader == "" }
+
+// Proof says in a few words how the vendor proves who it is.
+func (v *Vendor) Proof() string {
+	switch {
+	case v.Signature != nil:
+		return "HMAC-" + strings.ReplaceAll(v.Signature.Hash.String(), "-", "") + " in the header " + v.Signature.Header
+	case v.SecretHeader != "":
+		return "secret in the header " + v.SecretHeader
+	}
+	return "secret in the URL"
+}
 
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {

@@ -158,11 +158,11 @@ func quotes(eventBytes int) []byte {
 	return []byte("resource_id=MSG1&content=" + strings.Repeat(`"`, eventBytes/4))
 }
 
-// readmeTopics makes topics with what the README gives kafka-topics.sh, and
+// readmeTopics makes topics with what the pages give kafka-topics.sh, and
 // returns their names.
 func readmeTopics(t *testing.T, k *services.Kafka) (created []string) {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../configs/README.md")
 	require.NoError(t, err)
 	commands := regexp.MustCompile(`(?m)^kafka-topics.sh --bootstrap-server \S+ --create --topic (\S+) --partitions (\d+) --config ([a-z.]+)=(\d+)$`).FindAllStringSubmatch(string(readme), -1)
 	require.Len(t, commands, strings.Count(string(readme), "\nkafka-topics.sh "))
@@ -181,7 +181,7 @@ func readmeTopics(t *testing.T, k *services.Kafka) (created []string) {
 }
 
 // TestLargest posts the largest bodies that the door lets in, and the largest event
-// there can be, to the topics that the README makes, and reads them back.
+// there can be, to the topics that configs/README.md makes, and reads them back.
 func TestLargest(t *testing.T) {
 	t.Parallel()
 	k := services.NewBroker(t)

@@ -1,4 +1,4 @@
-// Package memory_test holds the memory of the distribution to what the README says
+// Package memory_test holds the memory of the distribution to what configs/README.md says
 // that a container needs.
 package memory_test
 
@@ -103,8 +103,8 @@ func different(element func(int) string) string {
 }
 
 // TestResident posts as much of each shape as the door lets in, behind an output that
-// hangs: with the memory limit that the README names, the process stays within the
-// memory that the README names.
+// hangs: with the memory limit that configs/README.md names, the process stays within the
+// memory that configs/README.md names.
 func TestResident(t *testing.T) {
 	limit, container := readme(t)
 	path := filepath.Join(t.TempDir(), "hanging.yaml")
@@ -186,13 +186,13 @@ func TestResidentSpool(t *testing.T) {
 	}
 }
 
-// readme returns the memory limit and the memory of a container that the README names.
+// readme returns the memory limit and the memory of a container that configs/README.md names.
 func readme(t *testing.T) (limit string, container int64) {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../configs/README.md")
 	require.NoError(t, err)
 	found := regexp.MustCompile(`container of (\d+) MiB[^.]*` + "`GOMEMLIMIT=([0-9]+MiB)`").FindSubmatch(text)
-	require.NotNil(t, found, "expected the README to name the memory of a container, and GOMEMLIMIT")
+	require.NotNil(t, found, "expected configs/README.md to name the memory of a container, and GOMEMLIMIT")
 	container, err = strconv.ParseInt(string(found[1]), 10, 64)
 	require.NoError(t, err)
 	return string(found[2]), container << 20

@@ -1,4 +1,4 @@
-// Package readme does what the README says, word for word.
+// Package readme does what the README and the pages that it links to say, word for word.
 package readme
 
 import (
@@ -27,14 +27,33 @@ import (
 
 const root = "../.."
 
+// pages are the README and the pages beside the code.
+var pages = []string{"README.md", "configs/README.md", "plugins/vendors/README.md", "cmd/hookswitch/README.md", "configs/sql/README.md"}
+
 func text(t *testing.T) string {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	require.NoError(t, err)
-	return string(readme)
+	var all strings.Builder
+	for _, page := range pages {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	return all.String()
 }
 
-// blocks returns the contents of the README's fenced blocks of a language.
+// TestLinks looks for what the pages link to.
+func TestLinks(t *testing.T) {
+	for _, page := range append(pages, ".github/CONTRIBUTING.md") {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		require.NoError(t, err)
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(filepath.Join(root, filepath.Dir(page), link[1]))
+			require.NoError(t, err, "%s links to %s", page, link[1])
+		}
+	}
+}
+
+// blocks returns the contents of the pages' fenced blocks of a language.
 func blocks(t *testing.T, language string) (all []string) {
 	t.Helper()
 	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text(t), -1) {
@@ -244,7 +263,7 @@ func TestAddVendor(t *testing.T) {
 	file := regexp.MustCompile("`(plugins/vendors/acme/acme.go)`").FindStringSubmatch(text(t))[1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(decoder), 0o644))
-	addImport(t, filepath.Join(dir, "plugins", "plugins.go"), line)
+	addImport(t, filepath.Join(dir, "plugins", "vendors", "all", "all.go"), line)
 	sample := filepath.Join(dir, filepath.Dir(file), "testdata", "ringing", "first.json")
 	require.NoError(t, os.MkdirAll(filepath.Dir(sample), 0o755))
 	require.NoError(t, os.WriteFile(sample, []byte(blocks(t, "json")[1]), 0o644))
@@ -256,7 +275,7 @@ func TestAddVendor(t *testing.T) {
 	require.Contains(t, string(golden), `"time": "2026-03-02T08:11:55Z"`)
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks) | `ringing` | `call.started` |")
+	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks), [reference](configs/reference/acme.md) | call.started | secret in the URL |")
 	run(t, dir, command(t, "go test ./plugins/vendors/..."))
 	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
 

@@ -6,6 +6,7 @@
 package callrail
 
 import (
+	"cmp"
 	"crypto"
 	"embed"
 	"sync"
@@ -28,18 +29,19 @@ func init() {
 		SecretEnv: "CALLRAIL_SIGNING_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
-			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified)},
-			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: only(calls, callRouted)},
-			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: only(forms, formSubmitted)},
-			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified)},
-			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted)},
-			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted)},
-			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: only(calls, callStarted)},
+			{Name: "call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified), RawOnly: callRawOnly},
+			{Name: "call_routing_complete", Types: []string{event.CallRouted}, Convert: only(calls, callRouted), RawOnly: unfinishedCallRawOnly},
+			{Name: "form_submission", Types: []string{event.FormSubmitted}, Convert: only(forms, formSubmitted), RawOnly: formRawOnly},
+			{Name: "outbound_call_modified", Types: []string{event.CallUpdated}, Convert: only(calls, callModified), RawOnly: callRawOnly},
+			{Name: "outbound_post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted), RawOnly: callRawOnly},
+			{Name: "post_call", Types: []string{event.CallCompleted}, Convert: only(calls, callCompleted), RawOnly: callRawOnly},
+			{Name: "pre_call", Types: []string{event.CallStarted}, Convert: only(calls, callStarted), RawOnly: unfinishedCallRawOnly},
 			{Name: "text_message", Types: []string{"callrail.text_message"}, Convert: only(texts, textMessage)},
 			{Name: "text_message_received", Types: []string{event.MessageReceived}, Convert: only(texts, textReceived)},
 			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: only(texts, textSent)},
 			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: only(calls, voiceAssistAnswered)},
 		},
+		RawOnly:       rawOnly,
 		Shape:         shape,
 		Other:         other,
 		NorthAmerican: true,
@@ -146,6 +148,7 @@ type record struct {
 	CompanyResourceID   payload.Value `json:"company_resource_id"`
 	CompanyID           payload.Value `json:"company_id"`
 	CompanyName         payload.Value `json:"company_name"`
+	CompanyTimeZone     payload.Value `json:"company_time_zone"`
 	LeadStatus          payload.Value `json:"lead_status"`
 
 	// These keys tell calls, texts and forms apart.
@@ -174,6 +177,9 @@ type marketing struct {
 	UTMTerm        payload.Value `json:"utm_term"`
 	UTMContent     payload.Value `json:"utm_content"`
 	GCLID          payload.Value `json:"gclid"`
+	FBCLID         payload.Value `json:"fbclid"`
+	MSCLKID        payload.Value `json:"msclkid"`
+	DeviceType     payload.Value `json:"device_type"`
 	SessionUUID    payload.Value `json:"session_uuid"`
 	Milestones     payload.Value `json:"milestones"`
 }
@@ -199,6 +205,10 @@ type call struct {
 	Answered            payload.Value `json:"answered"`
 	Voicemail           payload.Value `json:"voicemail"`
 	TrackingPhoneNumber payload.Value `json:"tracking_phone_number"`
+	TrackerResourceID   payload.Value `json:"tracker_resource_id"`
+	TrackerID           payload.Value `json:"tracker_id"`
+	SourceName          payload.Value `json:"source_name"` // the name of the tracking number
+	TimelineURL         payload.Value `json:"timeline_url"`
 	BusinessPhoneNumber payload.Value `json:"business_phone_number"`
 	FirstCall           payload.Value `json:"first_call"`
 	PriorCalls          payload.Value `json:"prior_calls"`
@@ -212,6 +222,8 @@ type call struct {
 	Value               payload.Value `json:"value"`
 	Score               payload.Value `json:"score"`
 	Spam                payload.Value `json:"spam"`
+	KeywordsSpotted     payload.Value `json:"keywords_spotted"`
+	CallHighlights      payload.Value `json:"call_highlights"`
 	AgentEmail          payload.Value `json:"agent_email"`
 	Changes             payload.Value `json:"changes"`
 }
@@ -221,6 +233,7 @@ type text struct {
 	MediaURLs      payload.Value `json:"media_urls"`
 	Timestamp      payload.Value `json:"timestamp"`
 	ConversationID payload.Value `json:"conversation_id"`
+	ThreadID       payload.Value `json:"thread_resource_id"`
 	Agent          payload.Value `json:"agent"` // a name, or an object
 }
 
@@ -268,9 +281,9 @@ func callRouted(c *call, r *vendors.Reader) vendors.Draft {
 func callCompleted(c *call, r *vendors.Reader) vendors.Draft {
 	draft := convertCall(c, r)
 	draft.Type = event.CallCompleted
-	draft.Data.Call = completed(c, r)
+	draft.Data.Call = completed(c, r, draft.Data.Direction)
 	draft.Time = draft.Data.Call.StartedAt
-	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	draft.Data.Agent = event.Agent{Email: r.Email("agent.email", c.AgentEmail)}
 	return draft
 }
 
@@ -278,8 +291,8 @@ func callModified(c *call, r *vendors.Reader) vendors.Draft {
 	draft := convertCall(c, r)
 	draft.Type = event.CallUpdated
 	draft.ID = vendors.Content() // a call may be modified several times, and no key says when
-	draft.Data.Call = completed(c, r)
-	draft.Data.Agent = event.Agent{Email: r.Text("agent.email", c.AgentEmail)}
+	draft.Data.Call = completed(c, r, draft.Data.Direction)
+	draft.Data.Agent = event.Agent{Email: r.Email("agent.email", c.AgentEmail)}
 	draft.Data.Changes = changes(r, c.Changes)
 	return draft
 }
@@ -287,15 +300,16 @@ func callModified(c *call, r *vendors.Reader) vendors.Draft {
 // convertCall converts everything except the fields of event.Call, of which each native
 // event knows a different part.
 func convertCall(c *call, r *vendors.Reader) vendors.Draft {
+	caller := contact(&c.record, r, c.CustomerPhoneNumber)
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&c.record)),
 		Subject: vendors.Subject{Kind: "call", ID: id(&c.record)},
-		Person:  personOf(&c.record, c.CustomerPhoneNumber),
+		Person:  cmp.Or(caller.ID, caller.Phone),
 		Read:    r,
 		Data: event.Data{
 			Channel:     event.ChannelPhone,
 			Direction:   r.Direction("direction", c.Direction),
-			Contact:     contact(&c.record, r, c.CustomerPhoneNumber),
+			Contact:     caller,
 			Account:     account(&c.record, r),
 			LeadStatus:  r.Text("lead_status", c.LeadStatus),
 			Attribution: attribution(&c.marketing, r),
@@ -311,6 +325,9 @@ func started(c *call, r *vendors.Reader) *event.Call {
 		ID:                       r.Text("call.id", c.ResourceID, c.ID),
 		StartedAt:                r.Time("call.started_at", c.StartTime),
 		OurNumber:                r.Phone("call.our_number", c.TrackingPhoneNumber),
+		TrackerID:                r.Text("call.tracker_id", c.TrackerResourceID, c.TrackerID),
+		TrackerName:              r.Text("call.tracker_name", c.SourceName),
+		URL:                      r.Text("call.url", c.TimelineURL),
 		FirstCall:                r.Bool("call.first_call", c.FirstCall),
 		PriorCalls:               r.Number("call.prior_calls", c.PriorCalls),
 		TotalCalls:               r.Number("call.total_calls", c.TotalCalls),
@@ -323,6 +340,8 @@ func started(c *call, r *vendors.Reader) *event.Call {
 		Value:                    r.Decimal("call.value", c.Value),
 		Score:                    r.Decimal("call.score", c.Score),
 		Spam:                     r.Bool("call.spam", c.Spam),
+		KeywordsSpotted:          r.Texts("call.keywords_spotted", c.KeywordsSpotted),
+		Highlights:               r.Texts("call.highlights", c.CallHighlights),
 	}
 }
 
@@ -332,51 +351,68 @@ func routed(c *call, r *vendors.Reader) *event.Call {
 	return converted
 }
 
-func completed(c *call, r *vendors.Reader) *event.Call {
+func completed(c *call, r *vendors.Reader, direction event.Direction) *event.Call {
 	converted := routed(c, r)
 	converted.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
 	converted.Answered = r.Bool("call.answered", c.Answered)
 	converted.Voicemail = r.Bool("call.voicemail", c.Voicemail)
 	converted.Disposition = r.Text("call.disposition", c.CallType)
+	converted.Outcome = outcome(converted, direction)
+	r.Note("call.outcome", c.Voicemail, c.Answered, c.CallType, c.Direction)
 	return converted
 }
 
+// outcome returns how a call ended. The vendor says call_type missed of a call that a
+// voicemail box took, too.
+func outcome(c *event.Call, direction event.Direction) event.Outcome {
+	switch {
+	case c.Voicemail == event.True:
+		return event.Voicemail
+	case c.Answered == event.True:
+		return event.Answered
+	case c.Disposition == "abandoned":
+		return event.Abandoned
+	case c.Answered == event.False && direction == event.Inbound:
+		return event.Missed
+	case c.Answered == event.False && direction == event.Outbound:
+		return event.Unanswered
+	}
+	return ""
+}
+
 func textReceived(t *text, r *vendors.Reader) vendors.Draft {
-	draft := convertText(t, r)
+	draft := convertText(t, r, t.SourceNumber)
 	draft.Type = event.MessageReceived
-	draft.Person = personOf(&t.record, t.SourceNumber)
 	draft.Data.Direction = event.Inbound
-	draft.Data.Contact = contact(&t.record, r, t.SourceNumber)
 	return draft
 }
 
 func textSent(t *text, r *vendors.Reader) vendors.Draft {
-	draft := convertText(t, r)
+	draft := convertText(t, r, t.DestinationNumber)
 	draft.Type = event.MessageSent
-	draft.Person = personOf(&t.record, t.DestinationNumber)
 	draft.Data.Direction = event.Outbound
-	draft.Data.Contact = contact(&t.record, r, t.DestinationNumber)
 	return draft
 }
 
 // textMessage converts a text that may have been sent or received. As no key tells which,
 // neither number is known to be the contact's.
 func textMessage(t *text, r *vendors.Reader) vendors.Draft {
-	draft := convertText(t, r)
-	draft.Person = personOf(&t.record, payload.Value{})
-	draft.Data.Contact = contact(&t.record, r, payload.Value{})
-	return draft
+	return convertText(t, r, payload.Value{})
 }
 
-func convertText(t *text, r *vendors.Reader) vendors.Draft {
+func convertText(t *text, r *vendors.Reader, contactNumber payload.Value) vendors.Draft {
 	sentAt := r.Time("message.sent_at", t.Timestamp)
+	customer := contact(&t.record, r, contactNumber)
+	conversationID := r.Text("message.conversation_id", t.ConversationID, t.ThreadID)
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&t.record)),
 		Subject: vendors.Subject{Kind: "message", ID: id(&t.record)},
 		Time:    sentAt,
+		Person:  cmp.Or(customer.ID, customer.Phone, conversationID),
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelSMS,
+			Contact: customer,
 			Agent:   convertAgent(r, t.Agent),
 			Account: account(&t.record, r),
 			Message: event.Message{
@@ -386,7 +422,7 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 				Text:           r.Text("message.text", t.Content),
 				Media:          media(r, t.MediaURLs),
 				SentAt:         sentAt,
-				ConversationID: r.Text("message.conversation_id", t.ConversationID),
+				ConversationID: conversationID,
 			},
 			LeadStatus: r.Text("lead_status", t.LeadStatus),
 		},
@@ -394,16 +430,17 @@ func convertText(t *text, r *vendors.Reader) vendors.Draft {
 }
 
 func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
+	customer := contact(&f.record, r, f.CustomerPhoneNumber)
 	return vendors.Draft{
 		Type:    event.FormSubmitted,
 		ID:      vendors.Natural(rid(&f.record)),
 		Subject: vendors.Subject{Kind: "form", ID: id(&f.record)},
 		Time:    r.Time("time", f.SubmittedAt, f.CreatedAt),
-		Person:  personOf(&f.record, f.CustomerPhoneNumber),
+		Person:  cmp.Or(customer.ID, customer.Phone),
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelWeb,
-			Contact: contact(&f.record, r, f.CustomerPhoneNumber),
+			Contact: customer,
 			Account: account(&f.record, r),
 			Form: &event.Form{
 				ID:          r.Text("form.id", f.ResourceID, f.ID),
@@ -420,14 +457,17 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 
 func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	callID := r.Text("call.id", v.CallID)
+	caller := contact(&v.record, r, v.CustomerPhoneNumber)
 	return vendors.Draft{
 		ID:      vendors.Natural(v.CallID),
 		Subject: vendors.Subject{Kind: "call", ID: callID},
 		Time:    r.Time("time", v.Timestamp),
-		Person:  personOf(&v.record, payload.Value{}),
+		Person:  cmp.Or(caller.ID, caller.Phone),
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelPhone,
+			Contact: caller,
+			Account: account(&v.record, r),
 			Call: &event.Call{
 				ID:        callID,
 				OurNumber: r.Phone("call.our_number", v.TrackingNumber),
@@ -436,12 +476,21 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 	}
 }
 
-// other converts a payload that is of no known native event. The prefix of the id tells
-// what kind of thing the payload is about.
+// other converts what calls, texts and forms have in common, of a payload that is of no known
+// native event. The prefix of the id tells what kind of thing the payload is about.
 func other(in *vendors.Input) vendors.Draft {
-	o := payload.Bind[record](in.Payload)
-	resourceID := id(&o)
-	kinds := map[string]string{"CAL": "call", "SCI": "message", "FRM": "form"}
+	o, r := payload.Bind[struct {
+		record
+		AgentEmail payload.Value `json:"agent_email"`
+		Agent      payload.Value `json:"agent"`
+	}](in.Payload), in.Read()
+	customer := contact(&o.record, r, o.CustomerPhoneNumber)
+	employee := convertAgent(r, o.Agent)
+	if employee.Email == "" {
+		employee.Email = r.Email("agent.email", o.AgentEmail)
+	}
+	resourceID := id(&o.record)
+	kinds := map[string]string{"CAL": "call", "SCI": "message", "MSG": "message", "FRM": "form"}
 	var subject vendors.Subject
 	if len(resourceID) > 3 && kinds[resourceID[:3]] != "" {
 		subject = vendors.Subject{Kind: kinds[resourceID[:3]], ID: resourceID}
@@ -449,8 +498,13 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Content(),
 		Subject: subject,
-		Person:  personOf(&o, o.CustomerPhoneNumber),
-		Read:    in.Read(),
+		Person:  cmp.Or(customer.ID, customer.Phone),
+		Read:    r,
+		Data: event.Data{
+			Contact: customer,
+			Agent:   employee,
+			Account: account(&o.record, r),
+		},
 	}
 }
 
@@ -469,21 +523,13 @@ func id(o *record) string {
 	return text
 }
 
-// personOf returns the id of the person, else the phone number.
-func personOf(o *record, phone payload.Value) string {
-	if person, ok := o.PersonResourceID.Scalar(); ok && person != "" {
-		return person
-	}
-	number, _ := phone.Scalar()
-	person, _ := event.ParsePhone(number, true)
-	return person
-}
-
-func contact(o *record, r *vendors.Reader, phone payload.Value) event.Contact {
+func contact(o *record, r *vendors.Reader, number payload.Value) event.Contact {
+	phone, asSent := r.ContactPhone(number)
 	return event.Contact{
-		ID:    r.Text("contact.id", o.PersonResourceID),
-		Name:  r.Text("contact.name", o.CustomerName),
-		Phone: r.Phone("contact.phone", phone),
+		ID:          r.Text("contact.id", o.PersonResourceID),
+		Name:        r.Text("contact.name", o.CustomerName),
+		Phone:       phone,
+		PhoneAsSent: asSent,
 		Location: event.Location{
 			City:    r.Text("contact.location.city", o.CustomerCity),
 			Region:  r.Text("contact.location.region", o.CustomerState),
@@ -494,8 +540,9 @@ func contact(o *record, r *vendors.Reader, phone payload.Value) event.Contact {
 
 func account(o *record, r *vendors.Reader) event.Account {
 	return event.Account{
-		ID:   r.Text("account.id", o.CompanyResourceID, o.CompanyID),
-		Name: r.Text("account.name", o.CompanyName),
+		ID:       r.Text("account.id", o.CompanyResourceID, o.CompanyID),
+		Name:     r.Text("account.name", o.CompanyName),
+		TimeZone: r.Text("account.time_zone", o.CompanyTimeZone),
 	}
 }
 
@@ -507,7 +554,7 @@ func convertAgent(r *vendors.Reader, v payload.Value) event.Agent {
 	return event.Agent{
 		ID:    r.Text("agent.id", a.ID),
 		Name:  r.Text("agent.name", a.Name),
-		Email: r.Text("agent.email", a.Email),
+		Email: r.Email("agent.email", a.Email),
 	}
 }
 
@@ -533,6 +580,9 @@ func attribution(m *marketing, r *vendors.Reader) *event.Attribution {
 		UTMTerm:        r.Text("attribution.utm_term", m.UTMTerm),
 		UTMContent:     r.Text("attribution.utm_content", m.UTMContent),
 		GCLID:          r.Text("attribution.gclid", m.GCLID),
+		FBCLID:         r.Text("attribution.fbclid", m.FBCLID),
+		MSCLKID:        r.Text("attribution.msclkid", m.MSCLKID),
+		Device:         r.Text("attribution.device", m.DeviceType),
 		SessionID:      r.Text("attribution.session_id", m.SessionUUID),
 		Milestones:     milestones(r, m.Milestones),
 	}

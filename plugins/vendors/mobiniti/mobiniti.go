@@ -24,21 +24,34 @@ func init() {
 		Page:    "https://api.mobiniti.com/v1/docs",
 		Setup:   "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
 		Samples: samples,
+		RawOnly: rawOnly,
 		Events: []vendors.NativeEvent{
 			{Name: "bounce", Types: []string{event.ContactBounced}, Convert: bounced},
 			{Name: "contact_status", Types: []string{event.ContactStatusChanged}, Convert: statusChanged},
 			{Name: "delivery_report", Types: []string{
 				event.MessageDelivered, event.MessageFailed, event.MessageBounced, event.MessageStatusUnknown, "mobiniti.delivery_report",
 			}, Split: deliveryReport},
-			{Name: "inbound", Types: []string{event.MessageReceived}, Convert: received},
+			{Name: "inbound", Types: []string{event.MessageReceived}, Convert: received, RawOnly: contactRawOnly},
 			{Name: "rejection", Types: []string{event.MessageRejected}, Convert: rejected},
-			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
+			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed, RawOnly: contactRawOnly},
 		},
 		Closed:        true,
 		Shape:         shape,
 		Other:         other,
 		NorthAmerican: true,
 	})
+}
+
+// rawOnly has the keys that no native event reads.
+var rawOnly = []vendors.RawOnly{
+	{Reason: "the time of the vendor's record of the contact", Keys: []string{"created_at"}},
+	{Reason: "how many messages or recipients the report has, which the events show", Keys: []string{"total_messages", "statuses[].count"}},
+	{Reason: "an open value, of which no page says what it holds", Keys: []string{"messages[].metadata"}},
+}
+
+// contactRawOnly has the key that is the time of other native events.
+var contactRawOnly = []vendors.RawOnly{
+	{Reason: "the time of the vendor's record of the contact; another key has the time of the event", Keys: []string{"updated_at"}},
 }
 
 // shape guesses the native event by the keys of the payload. Values do not matter: all
@@ -93,10 +106,6 @@ type rejection struct {
 
 func received(in *vendors.Input) vendors.Draft {
 	c, r, converted := contactOf(in)
-	from := converted.Phone
-	if from == "" {
-		from = r.PhoneOrShortCode("message.from", c.PhoneNumber)
-	}
 	return vendors.Draft{
 		Type:    event.MessageReceived,
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
@@ -109,7 +118,7 @@ func received(in *vendors.Input) vendors.Draft {
 			Direction: event.Inbound,
 			Contact:   converted,
 			Message: event.Message{
-				From: from,
+				From: r.PhoneOrShortCode("message.from", c.PhoneNumber),
 				To:   r.PhoneOrShortCode("message.to", c.ShortCode),
 				Text: r.Text("message.text", c.Message),
 			},
@@ -127,6 +136,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		Person:  personOf(&converted),
 		Read:    r,
 		Data: event.Data{
+			Channel: event.ChannelSMS,
 			Contact: converted,
 			Subscription: &event.Subscription{
 				Channel:    event.ChannelSMS,
@@ -147,7 +157,7 @@ func statusChanged(in *vendors.Input) vendors.Draft {
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&converted),
 		Read:    r,
-		Data:    event.Data{Contact: converted},
+		Data:    event.Data{Channel: event.ChannelSMS, Contact: converted},
 	}
 }
 
@@ -161,7 +171,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 		Time:    r.Time("time", c.UpdatedAt),
 		Person:  personOf(&converted),
 		Read:    r,
-		Data:    event.Data{Contact: converted},
+		Data:    event.Data{Channel: event.ChannelSMS, Contact: converted},
 	}
 }
 
@@ -172,6 +182,8 @@ func rejected(in *vendors.Input) vendors.Draft {
 		ID:   vendors.Content(),
 		Read: r,
 		Data: event.Data{
+			Channel:   event.ChannelSMS,
+			Direction: event.Outbound,
 			Message: event.Message{
 				StatusCode:   r.Text("message.status_code", f.Code),
 				StatusText:   r.Text("message.status_text", f.Message),
@@ -181,27 +193,29 @@ func rejected(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// other converts a payload that is of no known native event.
+// other converts a payload that is of no known native event. The contact is read, because
+// all native events about a contact have the same keys for the contact.
 func other(in *vendors.Input) vendors.Draft {
-	_, _, converted := contactOf(in)
+	_, r, converted := contactOf(in)
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: personOf(&converted),
-		Read:   in.Read(), // a new reader, without issues of a contact that the event does not have
+		Read:   r,
+		Data:   event.Data{Contact: converted},
 	}
 }
 
 // contactOf returns the payload as sent, a reader for the event, and the contact.
 func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
 	c, r := vendors.Bind[contact](in), in.Read()
-	return c, r, event.Contact{
+	converted := event.Contact{
 		ID:             r.Text("contact.id", c.ID),
-		FirstName:      r.Text("contact.first_name", c.FirstName),
-		LastName:       r.Text("contact.last_name", c.LastName),
-		Phone:          r.Phone("contact.phone", c.PhoneNumber),
-		Email:          r.Text("contact.email", c.Email),
+		Email:          r.Email("contact.email", c.Email),
 		UnsubscribedAt: r.Time("contact.unsubscribed_at", c.UnsubscribedAt),
 	}
+	r.Names(&converted, c.FirstName, c.LastName)
+	converted.Phone, converted.PhoneAsSent = r.ContactPhone(c.PhoneNumber)
+	return c, r, converted
 }
 
 // personOf returns the phone number of the contact, else the id.

@@ -12,8 +12,8 @@ import (
 )
 
 // A delivery report has an array of messages, and an array of statuses; each status lists
-// the recipients that have the status. Only the phone number joins messages and statuses.
-// Each message becomes an event. Each number in a status that no message has becomes an
+// the recipients that have the status. Only the phone number joins messages and statuses, by
+// its digits. Each message becomes an event. Each number in a status that no message has becomes an
 // event too. The raw of an event is a slice: a report of this message or number alone, which
 // decodes to just this event. Elements that are none of these are put into one more event.
 //
@@ -51,8 +51,13 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	if err := s.join(in); err != nil {
 		return err
 	}
+	for _, list := range []payload.Value{s.Statuses, s.Messages} {
+		if list.Absent() {
+			in.Read().Note("type", list)
+		}
+	}
 	if len(s.joined)+len(s.orphans) == 0 || s.size > 8*len(in.Payload.Text())+2<<10*s.events {
-		return emit(other(in))
+		return emit(whole(in))
 	}
 	slice := func(l *listings, messages string) string {
 		if s.events == 1 {
@@ -79,28 +84,35 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	if !s.hasLeftovers() {
 		return nil
 	}
-	return emit(vendors.Draft{Raw: s.leftover()})
+	return emit(vendors.Draft{Raw: s.leftover(), Data: event.Data{Channel: event.ChannelSMS, Direction: event.Outbound}})
+}
+
+// whole converts a report that is not sliced.
+func whole(in *vendors.Input) vendors.Draft {
+	draft := other(in)
+	draft.Data.Channel, draft.Data.Direction = event.ChannelSMS, event.Outbound
+	return draft
 }
 
 func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendors.Draft {
 	m, r := payload.Bind[message](element), in.Read()
 	v := l.verdict(r)
 	id := r.Text("message.id", m.ID)
-	phone, to := recipient(r, m.PhoneNumber)
+	contact := recipient(r, m.PhoneNumber)
 	return vendors.Draft{
 		Type:    v.eventType,
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
 		Subject: vendors.Subject{Kind: "message", ID: id},
-		Person:  phone,
+		Person:  contact.Phone,
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
-			Contact:   event.Contact{Phone: phone},
+			Contact:   contact,
 			Message: event.Message{
 				ID:               id,
 				From:             r.PhoneOrShortCode("message.from", m.From),
-				To:               to,
+				To:               r.PhoneOrShortCode("message.to", m.PhoneNumber),
 				Text:             r.Text("message.text", m.Message),
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
@@ -114,18 +126,19 @@ func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendo
 func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	r := in.Read()
 	v := o.verdict(r)
-	phone, to := recipient(r, o.all[0].recipients[0])
+	number := o.all[0].recipients[0]
+	contact := recipient(r, number)
 	return vendors.Draft{
 		Type:   v.eventType,
 		ID:     vendors.Content(),
-		Person: phone,
+		Person: contact.Phone,
 		Read:   r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
-			Contact:   event.Contact{Phone: phone},
+			Contact:   contact,
 			Message: event.Message{
-				To:               to,
+				To:               r.PhoneOrShortCode("message.to", number),
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
 				StatusCandidates: v.candidates,
@@ -134,13 +147,10 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	}
 }
 
-// recipient reads the number that a message is sent to. It returns the number twice if it
-// is a phone number, which is the contact's, and only as to if it is a short code.
-func recipient(r *vendors.Reader, v payload.Value) (phone, to string) {
-	if phone = r.Phone("contact.phone", v); phone != "" {
-		return phone, phone
-	}
-	return "", r.PhoneOrShortCode("message.to", v)
+// recipient reads the number that a message is sent to as a contact.
+func recipient(r *vendors.Reader, number payload.Value) event.Contact {
+	phone, asSent := r.ContactPhone(number)
+	return event.Contact{Phone: phone, PhoneAsSent: asSent}
 }
 
 // verdict is what all statuses of a number say together.
@@ -159,6 +169,7 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	several := false
 	for i := range l.all {
 		s := l.all[i].status
+		r.Note("type", l.all[i].recipients...)
 		eventType := outcome(r, s)
 		if i == 0 {
 			v = verdict{eventType: eventType, status: s.status, code: s.Code}
@@ -171,6 +182,8 @@ func (l *listings) verdict(r *vendors.Reader) verdict {
 	}
 	var codes []string
 	for i := range l.all {
+		r.Note("message.status_candidates", l.all[i].status.Code)
+		r.Note("message.status_text", l.all[i].status.Status) // which is not known
 		if code := l.all[i].status.code; code != "" {
 			codes = append(codes, code)
 		}
@@ -192,6 +205,7 @@ func outcome(r *vendors.Reader, s *listedStatus) string {
 	case success == event.False:
 		return event.MessageFailed
 	case s.Success.Absent() && s.Bounce.Absent() && s.code == "100":
+		r.Note("type", s.Code)
 		return event.MessageDelivered
 	}
 	return event.MessageStatusUnknown
@@ -374,18 +388,28 @@ func listedStatusOf(element payload.Value) (listed *listedStatus, recipients pay
 	return &listedStatus{status: s, code: code, before: before, behind: behind}, s.Recipients
 }
 
-// numberOf returns the phone number in one form, because a report writes the same number
-// with and without its country code. A string that is no phone number stays as sent. It
-// returns "" if the value is neither a string nor a number.
+// numberOf returns the digits of a phone number, because a report writes the same number
+// with and without its country code: a leading 1 of eleven digits is left away. A string
+// that is no phone number stays as sent. numberOf returns "" if the value is neither a string
+// nor a number.
 func numberOf(v payload.Value) string {
 	if v.Kind() != payload.String && v.Kind() != payload.Number {
 		return ""
 	}
 	text, _ := v.Scalar()
-	if phone, ok := event.ParsePhone(text, true); ok {
-		return phone
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("+ ().-", r) {
+			return -1
+		}
+		return r
+	}, text)
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return text
 	}
-	return text
+	if len(digits) == 11 && digits[0] == '1' {
+		return digits[1:]
+	}
+	return digits
 }
 
 // add adds a recipient of a status. Recipients of one status have to be added in a row.

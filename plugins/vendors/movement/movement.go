@@ -35,9 +35,8 @@ func init() {
 	})
 }
 
-func named(p payload.Value) string {
-	topic, _ := p.Get("topic").Scalar()
-	name, _ := p.Get("event").Scalar()
+func named(r *vendors.Reader, p payload.Value) string {
+	topic, name := r.Text("vendorevent", p.Get("topic")), r.Text("vendorevent", p.Get("event"))
 	if topic == "" || name == "" {
 		return ""
 	}
@@ -125,29 +124,44 @@ type choice struct {
 func callFinished(in *vendors.Input) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	c := vendors.Object[call](r, "call", w.Call)
-	beganAt := r.Time("call.started_at", c.BeganAt)
+	callID, beganAt := r.Text("call.id", c.ID), r.Time("call.started_at", c.BeganAt)
+	answered, outcome := outcomeOf(r, c.Outcome)
+	who := contact(r, w.Target)
 	return vendors.Draft{
 		Type:    event.CallCompleted,
 		ID:      vendors.Natural(c.ID),
-		Subject: vendors.Subject{Kind: "call", ID: r.Text("call.id", c.ID)},
+		Subject: vendors.Subject{Kind: "call", ID: callID},
 		Time:    beganAt,
-		Person:  personOf(in),
+		Person:  who.ID,
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelPhone,
 			Direction: event.Outbound, // the user places the calls
-			Contact:   contact(r, w.Target),
+			Contact:   who,
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
 			Call: &event.Call{
-				ID:              r.Text("call.id", c.ID),
+				ID:              callID,
 				StartedAt:       beganAt,
 				DurationSeconds: r.Number("call.duration_seconds", c.Duration),
+				Answered:        answered,
+				Outcome:         outcome,
 				Disposition:     r.Text("call.disposition", c.Outcome),
 			},
 			Survey: survey(r, c.Responses),
 		},
 	}
+}
+
+// outcomeOf reads how a call ended. Only the word answer is documented: no other word says
+// whether the call was answered.
+func outcomeOf(r *vendors.Reader, v payload.Value) (event.Bool, event.Outcome) {
+	r.Note("call.answered", v)
+	r.Note("call.outcome", v)
+	if word, _ := v.Scalar(); word == "answer" {
+		return event.True, event.Answered
+	}
+	return 0, ""
 }
 
 func textSent(in *vendors.Input) vendors.Draft {
@@ -161,22 +175,23 @@ func textReceived(in *vendors.Input) vendors.Draft {
 func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	t := vendors.Object[textMessage](r, "message", w.TextMessage)
-	sentAt := r.Time("message.sent_at", t.SentAt)
+	messageID, sentAt := r.Text("message.id", t.ID), r.Time("message.sent_at", t.SentAt)
+	who := contact(r, w.Target)
 	return vendors.Draft{
 		Type:    eventType,
 		ID:      vendors.Natural(t.ID),
-		Subject: vendors.Subject{Kind: "message", ID: r.Text("message.id", t.ID)},
+		Subject: vendors.Subject{Kind: "message", ID: messageID},
 		Time:    sentAt,
-		Person:  personOf(in),
+		Person:  who.ID,
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelText, // no key tells SMS from WhatsApp
 			Direction: direction,
-			Contact:   contact(r, w.Target),
+			Contact:   who,
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
 			Message: event.Message{
-				ID:     r.Text("message.id", t.ID),
+				ID:     messageID,
 				Text:   r.Text("message.text", t.Body),
 				Media:  media(r, &t),
 				SentAt: sentAt,
@@ -188,22 +203,23 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 func emailSent(in *vendors.Input) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	e := vendors.Object[email](r, "email", w.Email)
-	sentAt := r.Time("email.sent_at", e.SentAt)
+	emailID, sentAt := r.Text("email.id", e.ID), r.Time("email.sent_at", e.SentAt)
+	who := contact(r, w.Target)
 	return vendors.Draft{
 		Type:    event.EmailSent,
 		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail is sent to many targets
-		Subject: vendors.Subject{Kind: "email", ID: r.Text("email.id", e.ID)},
+		Subject: vendors.Subject{Kind: "email", ID: emailID},
 		Time:    sentAt,
-		Person:  personOf(in),
+		Person:  who.ID,
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelEmail,
 			Direction: event.Outbound,
-			Contact:   contact(r, w.Target),
+			Contact:   who,
 			Agent:     agent(r, w.User),
 			Campaign:  campaign(r, w.Campaign),
 			Email: &event.Email{
-				ID:      r.Text("email.id", e.ID),
+				ID:      emailID,
 				Subject: r.Text("email.subject", e.SubjectLine),
 				Body:    r.Text("email.body", e.Body),
 				SentAt:  sentAt,
@@ -218,41 +234,51 @@ func emailSent(in *vendors.Input) vendors.Draft {
 func unsubscribed(in *vendors.Input) vendors.Draft {
 	w, r := vendors.Bind[webhook](in), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
+	who, channel := contact(r, w.Target), r.Channel("subscription.channel", s.Kind)
+	r.Note("channel", s.Kind)
 	draft := vendors.Draft{
 		ID:      vendors.Content(),
-		Subject: vendors.Subject{Kind: "contact", ID: personOf(in)},
-		Person:  personOf(in),
+		Subject: vendors.Subject{Kind: "contact", ID: who.ID},
+		Person:  who.ID,
 		Read:    r,
 		Data: event.Data{
-			Contact:  contact(r, w.Target),
+			Channel:  channel,
+			Contact:  who,
+			Agent:    agent(r, w.User),
 			Campaign: campaign(r, w.Campaign),
 			Subscription: &event.Subscription{
 				ID:           r.Text("subscription.id", s.ID),
-				Channel:      event.Channel(r.Text("subscription.channel", s.Kind)),
+				Channel:      channel,
 				Topic:        r.Text("subscription.topic", s.Topic),
-				Organization: convertOrganisation(r, "subscription.organization", s.Organisation),
+				Organization: convertOrganisation(r, &left, s.Organisation),
 				Subscribed:   r.Bool("subscription.subscribed", s.Subscribed),
 			},
 		},
 	}
 	if draft.Data.Subscription.Subscribed == event.False {
 		draft.Type = event.ContactUnsubscribed
+		if channel == "" { // every contact.unsubscribed has a channel
+			draft.Data.Channel, draft.Data.Subscription.Channel = event.ChannelOther, event.ChannelOther
+		}
 	}
 	return draft
 }
 
-// other converts a payload that is of no known native event.
+// other converts a payload that is of no known native event. The contact, agent and campaign
+// are read, because all native events have the same keys for them.
 func other(in *vendors.Input) vendors.Draft {
+	w, r := vendors.Bind[webhook](in), in.Read()
+	who := contact(r, w.Target)
 	return vendors.Draft{
 		ID:     vendors.Content(),
-		Person: personOf(in),
-		Read:   in.Read(),
+		Person: who.ID,
+		Read:   r,
+		Data: event.Data{
+			Contact:  who,
+			Agent:    agent(r, w.User),
+			Campaign: campaign(r, w.Campaign),
+		},
 	}
-}
-
-func personOf(in *vendors.Input) string {
-	id, _ := in.Payload.Get("target").Get("id").Scalar()
-	return id
 }
 
 func contact(r *vendors.Reader, v payload.Value) event.Contact {
@@ -266,21 +292,33 @@ func contact(r *vendors.Reader, v payload.Value) event.Contact {
 }
 
 func organisations(r *vendors.Reader, v payload.Value) []event.Organization {
-	const field = "contact.organizations"
 	var converted []event.Organization
-	for element := range r.Array(field, v).Elements() {
-		converted = append(converted, convertOrganisation(r, field, element))
+	for element := range r.Array(belongsTo.whole, v).Elements() {
+		converted = append(converted, convertOrganisation(r, &belongsTo, element))
 	}
 	return converted
 }
 
-func convertOrganisation(r *vendors.Reader, field string, v payload.Value) event.Organization {
-	o := vendors.Object[organisation](r, field, v)
+// organizationFields has the names of the fields of an organization.
+type organizationFields struct{ whole, id, externalID, name, kind string }
+
+// The organizations that a contact belongs to, and the organization that a contact leaves.
+var (
+	belongsTo = fieldsBelow("contact.organizations")
+	left      = fieldsBelow("subscription.organization")
+)
+
+func fieldsBelow(whole string) organizationFields {
+	return organizationFields{whole, whole + ".id", whole + ".external_id", whole + ".name", whole + ".type"}
+}
+
+func convertOrganisation(r *vendors.Reader, f *organizationFields, v payload.Value) event.Organization {
+	o := vendors.Object[organisation](r, f.whole, v)
 	return event.Organization{
-		ID:         r.Text(field, o.ID),
-		ExternalID: r.Text(field, o.ExternalID),
-		Name:       r.Text(field, o.Name),
-		Type:       r.Text(field, o.Type),
+		ID:         r.Text(f.id, o.ID),
+		ExternalID: r.Text(f.externalID, o.ExternalID),
+		Name:       r.Text(f.name, o.Name),
+		Type:       r.Text(f.kind, o.Type),
 	}
 }
 

@@ -31,13 +31,24 @@ func init() {
 		},
 		Named:        named,
 		Other:        other,
+		RawOnly:      rawOnly,
 		RedactedKeys: []string{"credentials", "webhookUrl"},
 	})
 }
 
-func named(p payload.Value) string {
-	name, _ := p.Get("event").Scalar()
-	return name
+func named(r *vendors.Reader, p payload.Value) string {
+	return r.Text("vendorevent", p.Get("event"))
+}
+
+// rawOnly has the keys that no native event reads.
+var rawOnly = []vendors.RawOnly{
+	{Reason: "the time of the vendor's record", Keys: []string{"message.sender.lastActivity", "conversation.updatedAt"}},
+	{Reason: "whether our side has read the conversation, in the vendor's inbox", Keys: []string{"conversation.read"}},
+	{Reason: "the country of the vendor's record, not that of the customer", Keys: []string{"conversation.country"}},
+	{Reason: "how the channel is set up with the vendor", Keys: []string{
+		"conversation.Channel.country", "conversation.Channel.description", "conversation.Channel.env", "conversation.Channel.provider",
+		"conversation.Channel.status", "conversation.Channel.type",
+	}},
 }
 
 // native data structures
@@ -69,6 +80,8 @@ type conversation struct {
 	ID            payload.Value `json:"id"`
 	Subject       payload.Value `json:"subject"`
 	Customer      payload.Value `json:"customer"`
+	Agent         payload.Value `json:"agent"` // null on the vendor's page: a name, or an object
+	AgentID       payload.Value `json:"agent_id"`
 	LastMessageAt payload.Value `json:"lastMessageAt"`
 	Status        payload.Value `json:"status"`
 	CreatedAt     payload.Value `json:"createdAt"`
@@ -82,8 +95,19 @@ type customer struct {
 	Phone payload.Value `json:"phone"`
 }
 
+type agent struct {
+	ID    payload.Value `json:"id"`
+	Name  payload.Value `json:"name"`
+	Email payload.Value `json:"email"`
+}
+
+// channel is a number or address of our side, such as a WhatsApp number.
 type channel struct {
-	Medium payload.Value `json:"medium"`
+	ID         payload.Value `json:"id"`
+	Name       payload.Value `json:"name"`
+	Medium     payload.Value `json:"medium"`
+	Phone      payload.Value `json:"phone"`
+	Identifier payload.Value `json:"identifier"` // on some media a phone number
 }
 
 // native data structure conversion
@@ -93,46 +117,63 @@ func newMessage(in *vendors.Input) vendors.Draft {
 	m := vendors.Object[message](r, "message", w.Message)
 	s := vendors.Object[sender](r, "direction", m.Sender)
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)
-	lastMessageAt := r.Time("conversation.last_message_at", c.LastMessageAt)
-	draft := vendors.Draft{
-		ID:      identity(&m, &s, &c),
-		Subject: subject(&m, &c),
-		Time:    lastMessageAt, // the nearest to the time of the message, which the vendor does not send
-		Person:  personOf(in),
-		Read:    r,
-		Data: event.Data{
-			Channel: medium(r, c.Channel),
-			Contact: contact(r, c.Customer),
-			Message: event.Message{
-				ID:             r.Text("message.id", m.ExternalID),
-				Text:           r.Text("message.text", m.Content),
-				ContentType:    r.Text("message.content_type", m.ContentType),
-				Media:          media(r, &m),
-				ReplyToID:      r.Text("message.reply_to_id", m.QuotedMessageID),
-				ConversationID: r.Text("message.conversation_id", m.ConversationID),
-			},
-			Conversation: &event.Conversation{
-				ID:            r.Text("conversation.id", c.ID),
-				Subject:       r.Text("conversation.subject", c.Subject),
-				Status:        r.Text("conversation.status", c.Status),
-				CreatedAt:     r.Time("conversation.created_at", c.CreatedAt),
-				LastMessageAt: lastMessageAt,
-			},
-		},
+	ours := vendors.Object[channel](r, "account", c.Channel)
+	draft := convert(r, &c, &ours)
+	draft.ID = identity(&m, &s, &c)
+	draft.Time = draft.Data.Conversation.LastMessageAt // the nearest to the time of the message, which the vendor does not send
+	draft.Data.Message = event.Message{
+		ID:             r.Text("message.id", m.ExternalID),
+		Text:           r.Text("message.text", m.Content),
+		ContentType:    r.Text("message.content_type", m.ContentType),
+		Media:          media(r, &m),
+		ReplyToID:      r.Text("message.reply_to_id", m.QuotedMessageID),
+		ConversationID: r.Text("message.conversation_id", m.ConversationID),
+	}
+	if id := draft.Data.Message.ID; id != "" {
+		draft.Subject = vendors.Subject{Kind: "message", ID: id}
 	}
 	switch r.Bool("direction", s.AuthUser) {
 	case event.False:
 		draft.Type = event.MessageReceived
 		draft.Data.Direction = event.Inbound
-		if who := &draft.Data.Contact; cmp.Or(who.ID, who.Name, who.Phone, who.Email) == "" {
+		draft.Data.Message.To = ourNumber(r, "message.to", &ours)
+		r.Note("contact.name", s.Name)
+		if who := &draft.Data.Contact; cmp.Or(who.ID, who.Name, who.Phone, who.PhoneAsSent, who.Email) == "" {
 			who.Name = r.Text("contact.name", s.Name)
 		}
 	case event.True:
 		draft.Type = event.MessageSent
 		draft.Data.Direction = event.Outbound
-		draft.Data.Agent = event.Agent{Name: r.Text("agent.name", s.Name)}
+		draft.Data.Message.From = ourNumber(r, "message.from", &ours)
+		draft.Data.Agent = event.Agent{Name: r.Text("agent.name", s.Name)} // another agent may have the conversation
 	}
 	return draft
+}
+
+// convert converts the conversation, which every native event is about.
+func convert(r *vendors.Reader, c *conversation, ours *channel) vendors.Draft {
+	id := r.Text("conversation.id", c.ID)
+	return vendors.Draft{
+		Subject: vendors.Subject{Kind: "conversation", ID: id},
+		Person:  id,
+		Read:    r,
+		Data: event.Data{
+			Channel: medium(r, ours.Medium),
+			Contact: contact(r, c.Customer),
+			Agent:   convertAgent(r, c),
+			Account: event.Account{
+				ID:   r.Text("account.id", ours.ID),
+				Name: r.Text("account.name", ours.Name),
+			},
+			Conversation: &event.Conversation{
+				ID:            id,
+				Subject:       r.Text("conversation.subject", c.Subject),
+				Status:        r.Text("conversation.status", c.Status),
+				CreatedAt:     r.Time("conversation.created_at", c.CreatedAt),
+				LastMessageAt: r.Time("conversation.last_message_at", c.LastMessageAt),
+			},
+		},
+	}
 }
 
 // identity returns the id of the message, else everything that makes the message: the
@@ -144,35 +185,61 @@ func identity(m *message, s *sender, c *conversation) vendors.Identity {
 	return vendors.Content(m.ConversationID, c.LastMessageAt, s.AuthUser, m.ContentType, m.Content, m.ImageURL, m.VideoURL, m.DocumentURL, m.AudioURL)
 }
 
-func subject(m *message, c *conversation) vendors.Subject {
-	if id, ok := m.ExternalID.Scalar(); ok && id != "" {
-		return vendors.Subject{Kind: "message", ID: id}
-	}
-	id, _ := c.ID.Scalar()
-	return vendors.Subject{Kind: "conversation", ID: id}
-}
-
-// other converts a payload that is of no known native event.
+// other converts a payload that is of no known native event. The conversation is read,
+// because the vendor sends it with every message.
 func other(in *vendors.Input) vendors.Draft {
-	return vendors.Draft{
-		ID:     vendors.Content(),
-		Person: personOf(in),
-		Read:   in.Read(),
-	}
+	w, r := vendors.Bind[webhook](in), in.Read()
+	c := vendors.Object[conversation](r, "conversation", w.Conversation)
+	ours := vendors.Object[channel](r, "account", c.Channel)
+	draft := convert(r, &c, &ours)
+	draft.ID = vendors.Content()
+	return draft
 }
 
-func personOf(in *vendors.Input) string {
-	id, _ := in.Payload.Get("conversation").Get("id").Scalar()
-	return id
+// ourNumber reads the number of our side of a message. A channel may have its number in the
+// identifier, which on other channels is no number.
+func ourNumber(r *vendors.Reader, field string, c *channel) string {
+	r.Note(field, c.Phone, c.Identifier)
+	sent, _ := c.Phone.Scalar()
+	if number, ok := withPlus(sent); ok {
+		return number
+	}
+	identifier, _ := c.Identifier.Scalar()
+	if _, ok := event.ParsePhone(identifier, false); ok {
+		return r.PhoneOrShortCode(field, c.Phone, c.Identifier)
+	}
+	return r.PhoneOrShortCode(field, c.Phone)
 }
+
+// withPlus takes a phone number that has its country code but not the +, as WhatsApp writes
+// numbers.
+func withPlus(s string) (string, bool) { return event.ParsePhone("+"+s, false) }
 
 func contact(r *vendors.Reader, v payload.Value) event.Contact {
 	c := vendors.Object[customer](r, "contact", v)
+	phone, asSent := r.ContactPhone(c.Phone)
+	if number, ok := withPlus(asSent); ok {
+		phone, asSent = number, ""
+	}
 	return event.Contact{
-		ID:    r.Text("contact.id", c.ID),
-		Name:  r.Text("contact.name", c.Name),
-		Phone: r.Phone("contact.phone", c.Phone),
-		Email: r.Text("contact.email", c.Email),
+		ID:          r.Text("contact.id", c.ID),
+		Name:        r.Text("contact.name", c.Name),
+		Phone:       phone,
+		PhoneAsSent: asSent,
+		Email:       r.Email("contact.email", c.Email),
+	}
+}
+
+// convertAgent reads the agent who has the conversation.
+func convertAgent(r *vendors.Reader, c *conversation) event.Agent {
+	if c.Agent.Kind() != payload.Object {
+		return event.Agent{ID: r.Text("agent.id", c.AgentID), Name: r.Text("agent.name", c.Agent)}
+	}
+	a := vendors.Object[agent](r, "agent", c.Agent)
+	return event.Agent{
+		ID:    r.Text("agent.id", c.AgentID, a.ID),
+		Name:  r.Text("agent.name", a.Name),
+		Email: r.Email("agent.email", a.Email),
 	}
 }
 
@@ -190,8 +257,7 @@ func media(r *vendors.Reader, m *message) []event.Media {
 }
 
 func medium(r *vendors.Reader, v payload.Value) event.Channel {
-	c := vendors.Object[channel](r, "channel", v)
-	switch r.Text("channel", c.Medium) {
+	switch r.Text("channel", v) {
 	case "":
 		return ""
 	case "WHATSAPP":

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+// vendorsCommand says what a vendor sends and how it is pointed at a deployment.
+func vendorsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "vendors",
+		Usage:     "List the vendors, or say what a vendor sends, how it signs and which URLs to enter",
+		ArgsUsage: "[VENDOR]",
+		Description: `Without a vendor it prints a line for each: name, variable of the secret, how the vendor
+proves who it is, and how many native events it has.
+
+  hookswitch vendors
+  hookswitch vendors callrail`,
+		Action: func(c *cli.Context) error {
+			switch c.NArg() {
+			case 0:
+				return listVendors(c.App.Writer)
+			case 1:
+				v, ok := vendors.Get(c.Args().First())
+				if !ok {
+					return misused("reading arguments: expected a vendor, one of %s, got %q", strings.Join(vendors.Names(), ", "), c.Args().First())
+				}
+				return describeVendor(c.App.Writer, v)
+			}
+			return misused("reading arguments: expected at most one vendor, got %d arguments", c.NArg())
+		},
+	}
+}
+
+func listVendors(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, v := range vendors.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Proof(), len(v.Events))
+	}
+	return w.Flush()
+}
+
+func describeVendor(out io.Writer, v *vendors.Vendor) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "name\t%s\n", v.Name)
+	fmt.Fprintf(w, "title\t%s\n", v.Title)
+	fmt.Fprintf(w, "page\t%s\n", v.Page)
+	fmt.Fprintf(w, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
+	fmt.Fprintf(w, "proof\t%s\n", v.Proof())
+	fmt.Fprintf(w, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
+	path := strings.ReplaceAll(pathOf(v, true), "{token}", "<secret>")
+	if v.Named != nil {
+		fmt.Fprintf(w, "URL\thttps://<host>%s\n", path)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nnative event\ttypes")
+	if v.Named == nil {
+		fmt.Fprint(w, "\tURL")
+	}
+	fmt.Fprintln(w)
+	for _, e := range v.Events {
+		fmt.Fprintf(w, "%s\t%s", e.Name, strings.Join(e.Types, " "))
+		if v.Named == nil {
+			fmt.Fprintf(w, "\thttps://<host>%s", strings.ReplaceAll(path, "{event}", e.Name))
+		}
+		fmt.Fprintln(w)
+	}
+	if !v.Closed {
+		fmt.Fprintf(w, "another\t%s.<native event>\n", v.Name)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,23 @@
+-- The state of each call now. The events of a call may come twice and out of order; what a
+-- later stage says holds, and among changes the last one received. A field that is named in
+-- changes and absent is now empty.
+with stages as (
+  select
+    *,
+    list_position(['call.started', 'call.routed', 'call.completed', 'call.updated'], type) as stage
+  from once
+  where type in ('call.started', 'call.routed', 'call.completed', 'call.updated') and data.call.id is not null
+)
+select
+  source,
+  data.call.id as call,
+  last(type order by stage, recordedtime) as state,
+  min(data.call.started_at) as started_at,
+  last(data.call.outcome order by stage, recordedtime) filter (data.call.outcome is not null) as outcome,
+  last(data.call.duration_seconds order by stage, recordedtime) filter (data.call.duration_seconds is not null) as seconds,
+  last(data.call.value order by stage, recordedtime) filter (data.call.value is not null or list_contains(data.changes, 'value')) as value,
+  last(data.call.tags order by stage, recordedtime) filter (len(data.call.tags) > 0 or list_contains(data.changes, 'tags')) as tags,
+  last(data.call.note order by stage, recordedtime) filter (data.call.note is not null or list_contains(data.changes, 'note')) as note
+from stages
+group by source, call
+order by source, call;

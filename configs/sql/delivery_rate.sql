@@ -1,0 +1,22 @@
+-- The delivery rate of texts a day. A message counts with the last that is known of it; what
+-- cannot be told from a report is no failure.
+with outcomes as (
+  select
+    source,
+    coalesce(data.message.id || ' ' || coalesce(data.message.to, ''), id) as message,
+    cast(min(happened_at) as date) as day,
+    last(type order by happened_at, recordedtime) as type
+  from once
+  where type in ('message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.status_unknown')
+    and data.channel in ('sms', 'whatsapp', 'text')
+  group by source, message
+)
+select
+  day,
+  count(*) filter (type = 'message.delivered') as delivered,
+  count(*) filter (type in ('message.failed', 'message.bounced', 'message.rejected')) as failed,
+  count(*) filter (type = 'message.status_unknown') as unknown,
+  round(delivered / nullif(delivered + failed, 0), 3) as rate
+from outcomes
+group by day
+order by day;

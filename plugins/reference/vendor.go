@@ -1,0 +1,136 @@
+package reference
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
+)
+
+// Vendor returns the page on a vendor, in Markdown: its native events, and what becomes of
+// each key of its samples.
+func Vendor(v *vendors.Vendor) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nThe vendor's page: %s\n\nPoint the vendor at Hookswitch: %s It proves who it is by: %s. The variable of the secret is `%s`.\n\n", v.Title, v.Page, v.Setup, v.Proof(), v.SecretEnv)
+	b.WriteString("## Native events\n\n| native event | type |\n|---|---|\n")
+	for _, e := range v.Events {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Name, strings.Join(e.Types, ", "))
+	}
+	if !v.Closed {
+		fmt.Fprintf(&b, "| another | %s.`<native event>` |\n", v.Name)
+	}
+	read, rawOnly := keys(v)
+	b.WriteString("\n## Keys that become fields\n\nA field that several keys are read for takes the first that can be read. `[]` stands for the elements of an array, `*` for names that\nthe vendor or its customer chooses. [The dictionary](dictionary.md) explains the fields.\n\n| key | field | native events |\n|---|---|---|\n")
+	for _, k := range read {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, k.becomes, k.in(v))
+	}
+	if len(rawOnly) > 0 {
+		b.WriteString("\n## Keys that stand in raw only\n\n| key | because | native events |\n|---|---|---|\n")
+	}
+	for _, k := range rawOnly {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, k.becomes, k.in(v))
+	}
+	return b.String()
+}
+
+// key is what becomes of a key in some native events.
+type key struct {
+	name    string
+	becomes string   // the fields, or the reason to stand in raw only
+	events  []string // the native events
+}
+
+// in says in which native events this becomes of the key.
+func (k *key) in(v *vendors.Vendor) string {
+	if len(k.events) == len(v.Events) && len(v.Events) > 1 {
+		return "all"
+	}
+	return strings.Join(k.events, ", ")
+}
+
+// keys returns the keys that become fields, and those that stand in raw only, in the order
+// in which the samples have them.
+func keys(v *vendors.Vendor) (read, rawOnly []*key) {
+	for _, native := range v.Events {
+		fields, order := map[string][]string{}, []string(nil)
+		reasons := map[string]string{}
+		for _, e := range explanations(v, native.Name) {
+			for _, k := range e.Keys {
+				if len(k.Fields) == 0 && k.Reason == "" {
+					continue // a sample of what may come
+				}
+				if _, known := fields[k.Name]; !known {
+					order = append(order, k.Name)
+				}
+				fields[k.Name] = append(fields[k.Name], k.Fields...)
+				reasons[k.Name] = k.Reason
+			}
+		}
+		for _, name := range order {
+			if slices.ContainsFunc(order, func(other string) bool { return within(other, name) }) {
+				continue // an object or array that a sample sends as null
+			}
+			if becomes := fields[name]; len(becomes) > 0 {
+				slices.Sort(becomes)
+				read = add(read, name, strings.Join(slices.Compact(becomes), ", "), native.Name)
+			} else {
+				rawOnly = add(rawOnly, name, reasons[name], native.Name)
+			}
+		}
+	}
+	for _, all := range [][]*key{read, rawOnly} {
+		places := map[string]int{}
+		for i, k := range all {
+			if _, known := places[k.name]; !known {
+				places[k.name] = i
+			}
+		}
+		slices.SortStableFunc(all, func(a, b *key) int { return places[a.name] - places[b.name] })
+	}
+	return read, rawOnly
+}
+
+// within reports whether a key stands within the value of another.
+func within(name, outer string) bool {
+	rest, ok := strings.CutPrefix(name, outer)
+	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
+}
+
+// add adds a native event in which this becomes of the key.
+func add(all []*key, name, becomes, native string) []*key {
+	for _, k := range all {
+		if k.name == name && k.becomes == becomes {
+			k.events = append(k.events, native)
+			return all
+		}
+	}
+	return append(all, &key{name, becomes, []string{native}})
+}
+
+// explanations explains the samples that are of a native event and have no issues.
+func explanations(v *vendors.Vendor, native string) (all []*vendors.Explanation) {
+	if v.Samples == nil {
+		return nil
+	}
+	for _, folder := range []string{native, vendors.Undeclared} {
+		declared := native
+		if folder == vendors.Undeclared {
+			declared = ""
+		}
+		files, _ := fs.Glob(v.Samples, "testdata/"+folder+"/*.json") // the pattern is valid
+		for _, file := range files {
+			body, err := fs.ReadFile(v.Samples, file)
+			if err != nil {
+				continue
+			}
+			e, err := v.Explain(&delivery.Delivery{Vendor: v.Name, Event: declared, Body: body})
+			if err == nil && e.VendorEvent == native && len(e.Issues) == 0 {
+				all = append(all, e)
+			}
+		}
+	}
+	return all
+}

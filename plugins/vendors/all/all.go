@@ -1,0 +1,10 @@
+// Package all compiles the vendors in: a line each.
+package all
+
+import (
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/mobiniti"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/movement"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/oneroute"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
+)
