@@ -319,5 +319,5 @@ const (
 	WrongType     Reason = "wrong_type"
 	Contradiction Reason = "contradiction" // the route declares another native event than the payload is of
 
-	NotInteroperable Reason = "not_interoperable" // characters or repeated keys that not every reader of JSON takes
+	NotInteroperable Reason = "not_interoperable" // of raw: characters or repeated keys that not every reader of JSON takes were mended
 )

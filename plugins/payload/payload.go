@@ -50,9 +50,11 @@ func (k Kind) String() string {
 // document is a parsed text and a node for each of its values, in the order of the text:
 // behind the node of an array or object stand the nodes of the values in it.
 type document struct {
-	text   string
-	nodes  []node
-	mended bool // see Value.Mended
+	text    string
+	nodes   []node
+	objects []uint32 // the indexes of the nodes of objects with two or more members
+	keys    keySet
+	mended  bool // see Value.Mended
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}
