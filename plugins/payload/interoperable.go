@@ -170,9 +170,9 @@ func (k *keySet) areDistinct(d *document, object uint32) bool {
 		missing := 8 * max(8-size, 0) & 63 // takes away what stands behind a short name
 		middle := word(text, from+beyond/2) << missing
 		last := word(text, from+beyond) << missing
-		print := middle*0x9e3779b97f4a7c15 + last*0xc2b2ae3d27d4eb4f // the high bits depend on all bits
-		s := number | print>>32
-		i := print >> 55
+		hash := middle*0x9e3779b97f4a7c15 + last*0xc2b2ae3d27d4eb4f // the high bits depend on all bits
+		s := number | hash>>32
+		i := hash >> 55
 		for {
 			x := k.slots[i] ^ s
 			if x>>32 != 0 {
