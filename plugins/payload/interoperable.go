@@ -85,8 +85,9 @@ func replaceUnreadable(text string) string {
 }
 
 // findRepeated marks every member behind which the object has another member with the same
-// key, and reports whether there is one. The objects are given by the indexes of their nodes.
-func (d *document) findRepeated(objects []uint32) (found bool) {
+// key, and returns how many nodes these members and the values in them have. The objects are
+// given by the indexes of their nodes.
+func (d *document) findRepeated(objects []uint32) (nodes int) {
 	var table []slot
 	for _, at := range objects {
 		if d.keys.areDistinct(d, at) {
@@ -98,12 +99,10 @@ func (d *document) findRepeated(objects []uint32) (found bool) {
 		if size > len(table) {
 			table = make([]slot, size)
 		}
-		if d.findRepeatedIn(object, table[:size]) {
-			found = true
-		}
+		nodes += d.findRepeatedIn(object, table[:size])
 		clear(table[:size])
 	}
-	return found
+	return nodes
 }
 
 // slot has the index of a member's node in a hash table of an object's members, and half of
@@ -113,7 +112,7 @@ type slot struct{ hash, at uint32 }
 // findRepeatedIn does the work of findRepeated for one object, with an empty table of more
 // slots than the object has members. The number of slots is a power of two. The hash depends
 // on a random seed, so that no sender can choose keys that fall together in the table.
-func (d *document) findRepeatedIn(object Value, table []slot) (found bool) {
+func (d *document) findRepeatedIn(object Value, table []slot) (nodes int) {
 	for at, end := object.at+1, object.node().next; at < end; at = d.nodes[at].next {
 		name := d.name(at)
 		hash := maphash.String(seed, name)
@@ -124,11 +123,11 @@ func (d *document) findRepeatedIn(object Value, table []slot) (found bool) {
 		}
 		if earlier := table[i].at; earlier != 0 {
 			d.nodes[earlier].repeated = true
-			found = true
+			nodes += Value{d, earlier}.size()
 		}
 		table[i] = s
 	}
-	return found
+	return nodes
 }
 
 var seed = maphash.MakeSeed()

@@ -34,12 +34,12 @@ func Parse(text string) (Value, error) {
 	}
 	// Keys are compared after the characters in them have been replaced.
 	repeated := v.doc.findRepeated(v.doc.objects)
-	if repeated {
+	if repeated > 0 {
 		all := v
-		v = all.Without()
+		v = all.without(nil, max(all.size()-repeated, 1))
 		all.Release()
 	}
-	v.doc.mended = unreadable || repeated
+	v.doc.mended = unreadable || repeated > 0
 	return v, nil
 }
 

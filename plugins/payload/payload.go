@@ -254,9 +254,13 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 
 // Without returns a new document of the value without the members, at any depth, whose
 // name is one of names in any letter case. It has to be released like a parsed document.
-func (v Value) Without(names ...string) Value {
+func (v Value) Without(names ...string) Value { return v.without(names, v.size()) }
+
+// without does the work of Without, and leaves out repeated members, too. It makes room for
+// as many nodes.
+func (v Value) without(names []string, size int) Value {
 	doc := documents.Get().(*document)
-	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], v.size())}
+	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], size)}
 	c.copy(v)
 	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else changes c.text
 	doc.mended = v.doc.mended
