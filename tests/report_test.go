@@ -85,7 +85,7 @@ func (r *randomReport) number() any {
 	if r.odd() {
 		return r.oneOf("", nil, []any{}, true)
 	}
-	return r.oneOf("2125550143", "12125550143", 12125550143, "(212) 555-0143", "+12125550144", "64600", "nobody")
+	return r.oneOf("2125550143", "12125550143", 12125550143, "(212) 555-0143", "+12125550144", "1235550145", "11235550145", "64600", "nobody")
 }
 
 // mostly returns v, and at times another value instead.

@@ -20,6 +20,8 @@ var encoding = membersOf(envelope)
 type member struct {
 	step   step
 	always bool    // written even if it is empty
+	word   bool    // left out if the word at probe is 0, as most fields of most events are
+	probe  uintptr // where the length or pointer of the field stands in its struct
 	offset uintptr // where the field stands in its struct
 	key    string  // `,"name":`
 	size   uintptr // of an element of an array
@@ -59,6 +61,12 @@ func membersOf(fields []Field) []member {
 		case f.Repeated:
 			m.step = texts
 		}
+		switch m.step {
+		case text, literal, texts, objects:
+			m.word, m.probe = !m.always, m.offset+unsafe.Sizeof(uintptr(0)) // the length stands behind the pointer
+		case pointer:
+			m.word, m.probe = true, m.offset
+		}
 		members[i] = m
 	}
 	return members
@@ -70,6 +78,9 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 	begin := len(b)
 	for i := range members {
 		m := &members[i]
+		if m.word && *(*uintptr)(unsafe.Add(p, m.probe)) == 0 {
+			continue
+		}
 		at := unsafe.Add(p, m.offset)
 		key := m.key
 		if len(b) == begin {
@@ -77,13 +88,9 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 		}
 		switch m.step {
 		case text:
-			if s := *(*string)(at); s != "" || m.always {
-				b = payload.AppendString(append(b, key...), s)
-			}
+			b = payload.AppendString(append(b, key...), *(*string)(at))
 		case literal:
-			if s := *(*string)(at); s != "" {
-				b = append(append(b, key...), s...)
-			}
+			b = append(append(b, key...), *(*string)(at)...)
 		case boolean:
 			if v := *(*Bool)(at); v != 0 {
 				b = append(append(b, key...), v.String()...)
@@ -91,9 +98,7 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 		case object:
 			b = appendObject(b, key, m, at)
 		case pointer:
-			if p := *(*unsafe.Pointer)(at); p != nil {
-				b = appendObject(b, key, m, p)
-			}
+			b = appendObject(b, key, m, *(*unsafe.Pointer)(at))
 		case texts:
 			b = appendTexts(b, key, *(*[]string)(at))
 		case objects:
@@ -115,9 +120,6 @@ func appendObject(b []byte, key string, m *member, p unsafe.Pointer) []byte {
 }
 
 func appendTexts(b []byte, key string, values []string) []byte {
-	if len(values) == 0 {
-		return b
-	}
 	b = append(b, key...)
 	for i, value := range values {
 		b = payload.AppendString(append(b, "[,"[min(i, 1)]), value)

@@ -30,7 +30,12 @@ func example() *Vendor {
 		for _, step := range r.Objects("attribution.milestones", w.Steps) {
 			r.Text("attribution.milestones.source", step.Get("source"))
 		}
+		eventType := event.MessageSent
+		if w.ID.Absent() {
+			eventType = ""
+		}
 		return Draft{
+			Type:    eventType,
 			ID:      Natural(w.ID),
 			Subject: Subject{Kind: "message", ID: r.Text("message.id", w.ID, w.Older)},
 			Time:    at,
@@ -50,7 +55,7 @@ func example() *Vendor {
 		RedactedKeys:  []string{"secret"},
 		Named:         func(r *Reader, p payload.Value) string { return r.Text("vendorevent", p.Get("what"), p.Get("topic")) },
 		Events: []NativeEvent{{
-			Name: "sent", Types: []string{event.MessageSent}, Convert: convert,
+			Name: "sent", Types: []string{event.MessageSent, "example.sent"}, Convert: convert,
 			RawOnly: []RawOnly{{"only here", []string{"twin"}}},
 		}},
 		RawOnly: []RawOnly{{"everywhere", []string{"inner.twin", "list[].twin"}}},
@@ -66,7 +71,7 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Explanation{
 		VendorEvent: "sent",
-		Types:       []string{"example.sent"},
+		Types:       []string{event.MessageSent},
 		Keys: []WireKey{
 			{Name: "what", Fields: []string{"vendorevent"}},
 			{Name: "topic", Fields: []string{"vendorevent"}},
@@ -91,7 +96,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestExplainWhatIsNotThere(t *testing.T) {
-	explanation, err := example().Explain(&delivery.Delivery{Body: []byte(`{"what":"sent","id":null,"inner":"","tags":[],"open":{},"steps":[{"a":1}]}`)})
+	explanation, err := example().Explain(&delivery.Delivery{Body: []byte(`{"what":"sent","id":null,"inner":"","tags":[],"open":{},"steps":[{"a":1}],"new":1}`)})
 	require.NoError(t, err)
 	require.Equal(t, []WireKey{
 		{Name: "what", Fields: []string{"vendorevent"}},
@@ -100,6 +105,7 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 		{Name: "tags", Fields: []string{"call.tags"}},
 		{Name: "open", Fields: []string{"contact.custom"}},
 		{Name: "steps[].a", Fields: []string{"attribution.milestones"}},
+		{Name: "new", Reason: ScopedType},
 	}, explanation.Keys)
 }
 
