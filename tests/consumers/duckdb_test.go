@@ -64,35 +64,36 @@ func requireTable(t *testing.T, samples []services.Sample, rows []string) {
 	for _, s := range samples {
 		var events []services.Event
 		for _, e := range s.Events {
-			events = append(events, services.Event{JSON: inTable(t, e.JSON)})
+			events = append(events, services.Event{JSON: inTable(t, e.JSON, func(raw any) any { return raw })})
 		}
 		all = append(all, services.Sample{Events: events})
 	}
-	for i := range rows {
-		rows[i] = inTable(t, rows[i])
+	var read []string
+	for _, row := range rows {
+		read = append(read, inTable(t, row, func(raw any) any {
+			text, ok := raw.(string)
+			require.True(t, ok, "raw is text: %.2000s", row)
+			return decode(t, text)
+		}))
 	}
-	requireRead(t, all, rows)
+	requireRead(t, all, read)
 }
 
-func inTable(t *testing.T, text string) string {
+// inTable returns an event without what is absent in it, and with its raw as the function
+// gives it.
+func inTable(t *testing.T, event string, payload func(raw any) any) string {
 	t.Helper()
-	e := decode(t, text)
+	e := decode(t, event)
 	data, ok := e["data"].(map[string]any)
-	require.True(t, ok, "%.2000s", text)
-	raw := data["raw"]
-	if text, ok := raw.(string); ok {
-		raw = decode(t, text)
-	}
-	delete(data, "raw")
-	e, _ = present(e).(map[string]any)
-	if data, ok = e["data"].(map[string]any); !ok {
-		data = map[string]any{}
-		e["data"] = data
-	}
-	data["raw"] = raw
-	b, err := json.Marshal(e)
+	require.True(t, ok, "%.2000s", event)
+	raw := payload(data["raw"])
+	data["raw"] = nil // in which nothing is absent, and no text is a time
+	e, ok = present(e).(map[string]any)
+	require.True(t, ok, "%.2000s", event)
+	e["raw"] = raw
+	text, err := json.Marshal(e)
 	require.NoError(t, err)
-	return string(b)
+	return string(text)
 }
 
 // present returns a value without what is absent in it, nil if that is all, and times in one

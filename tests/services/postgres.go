@@ -26,8 +26,7 @@ func Postgres(t testing.TB) *sql.DB {
 	if err != nil {
 		Missing(t, "a jsonb column needs PostgreSQL", err)
 	}
-	// Not below the folders of the tests, which other users cannot enter.
-	dir, err := os.MkdirTemp("/tmp", "hookswitch-postgres-")
+	dir, err := os.MkdirTemp("/tmp", "hookswitch-postgres-") //nolint:usetesting // t.TempDir may be of root alone
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	owner := &syscall.SysProcAttr{}
