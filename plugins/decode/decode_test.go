@@ -222,6 +222,7 @@ func TestMetadataThatCannotBeRead(t *testing.T) {
 	for _, test := range []struct{ key, value, reason, detail string }{
 		{"webhook_account", "Main/..", "misconfigured", "reading account: expected 1 to 64 of a to z, 0 to 9 and -"},
 		{"webhook_received_at", "yesterday", "misconfigured", "expected a time such as 2026-07-01T15:13:12.04Z, got \"yesterday\""},
+		{"webhook_received_at", "9999-12-31T23:59:59-01:00", "misconfigured", "expected a time such as"}, // in UTC it is the year 10000
 		{"webhook_content_encoding", "gzip", "malformed", "expected it to inflate as gzip, it is broken"},
 	} {
 		out := process(t, `callrail_decode: {}`, message(call, test.key, test.value))

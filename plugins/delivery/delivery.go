@@ -64,7 +64,7 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	if year := t.UTC().Year(); err != nil || year < 0 || year > 9999 { // in UTC, as it is written, RFC 3339 knows no other year
 		return time.Time{}, fmt.Errorf("reading %s: expected a time such as 2026-07-01T15:13:12.04Z, got %.40q", KeyReceivedAt, text)
 	}
 	return t, nil

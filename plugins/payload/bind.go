@@ -18,9 +18,8 @@ func Bind[T any](v Value) T {
 // BindTo fills an empty native structure from an object, and reports whether the object
 // has a member that the structure has a field for. The structure has to be a struct whose
 // fields, those of embedded structs included, are of type Value and carry the name of a
-// member in a json tag. A member without a field is passed over. A field without a member
-// stays a missing value, and of several members with one name the last one holds. If the
-// value is no object, nothing is filled.
+// member in a json tag. A member without a field is passed over, and a field without a
+// member stays a missing value. If the value is no object, nothing is filled.
 func BindTo[T any](v Value, native *T) (found bool) {
 	f := fieldsOf(reflect.TypeFor[T]())
 	return v.Kind() == Object && f.bind(v, unsafe.Pointer(native))

@@ -10,11 +10,10 @@ import (
 )
 
 // AppendCanonical appends the canonical form of the value. It has no whitespace. The
-// members of an object are sorted bytewise by the canonical text of their keys; members
-// with the same key keep the order in which they were sent. Numbers are as sent. In
-// strings the only escapes are \" \\ \b \t \n \f \r, \u00xx in lower case for other
-// control characters, and a lone surrogate's as sent; everything else is literal. The
-// canonical form of a missing value is null.
+// members of an object are sorted bytewise by the canonical text of their keys. Numbers are
+// as sent. In strings the only escapes are \" \\ \b \t \n \f \r, and \u00xx in lower case
+// for other control characters; everything else is literal. The canonical form of a missing
+// value is null.
 func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case Missing:
@@ -36,7 +35,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 		for key, value := range v.members() {
 			members = append(members, member{key.canonical(), value})
 		}
-		slices.SortStableFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
+		slices.SortFunc(members, func(x, y member) int { return strings.Compare(unquote(x.key), unquote(y.key)) })
 		b = append(b, '{')
 		for _, m := range members {
 			b = append(append(separate(b, '{'), m.key...), ':')
@@ -80,7 +79,9 @@ func (v Value) appendCanonicalString(b []byte) []byte {
 	return appendUnescaped(b, v.Text())
 }
 
-// appendUnescaped appends the text of a string, quotes included, in canonical form.
+// appendUnescaped appends the text of a string, quotes included, in canonical form. The
+// escape of a lone surrogate has no other form and stays as sent; the strings of a document
+// have none.
 func appendUnescaped(b []byte, text string) []byte {
 	b = append(b, '"')
 	for s := unquote(text); s != ""; {
@@ -95,8 +96,8 @@ func appendUnescaped(b []byte, text string) []byte {
 	return append(b, '"')
 }
 
-// AppendLiteral appends a valid JSON text with its strings in canonical form. If the text
-// has no whitespace, the result is what JavaScript's JSON.stringify writes for the parsed
+// AppendLiteral appends a valid JSON text, as sent, with its strings in canonical form. If
+// the text has no whitespace, the result is what JavaScript's JSON.stringify writes for the parsed
 // value, except that numbers stay as sent.
 func AppendLiteral(b []byte, text string) []byte {
 	for {
@@ -208,7 +209,7 @@ func unescape(s string) string {
 			break
 		}
 		r, size := unescapeRune(s)
-		b = utf8.AppendRune(b, r) // a lone surrogate becomes U+FFFD
+		b = utf8.AppendRune(b, r)
 		s = s[size:]
 	}
 	return string(b)

@@ -17,9 +17,9 @@ const MaxFormParts = 20_000
 // its members in the order sent. The value of a repeated name is an array, that of a[]=c
 // an array too, that of a[b]=c an object. A name that has both values and names within
 // (a=1&a[b]=2) gives an array of the values with the object behind them, so that nothing
-// is lost. ParseForm refuses a broken percent encoding, invalid UTF-8, a body without a
-// field, names that are nested deeper than [MaxDepth], and more than [MaxFormParts] names
-// and values.
+// is lost. The object is mended as [Parse] mends a document. ParseForm refuses a broken
+// percent encoding, invalid UTF-8, a body without a field, names that are nested deeper than
+// [MaxDepth], and more than [MaxFormParts] names and values.
 func ParseForm(body string) (Value, error) {
 	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 	var root field

@@ -10,42 +10,58 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep arrays and objects may be nested.
-const MaxDepth = 128
+// MaxDepth is how deep arrays and objects may be nested. An event adds two levels, and some
+// readers of events stop at 128.
+const MaxDepth = 100
 
 const byteOrderMark = "\ufeff"
 
 // Parse reads a text that is one JSON value. A byte order mark may stand in front of the
 // value. Parse refuses what RFC 8259 refuses, invalid UTF-8, and arrays and objects that
-// are nested deeper than [MaxDepth]. An error names the byte that was not expected.
+// are nested deeper than [MaxDepth]. An error names the byte that was not expected. What
+// I-JSON forbids but for large numbers is mended (see [Value.Mended]).
 func Parse(text string) (Value, error) {
-	text = strings.TrimPrefix(text, byteOrderMark)
-	if len(text) > math.MaxInt32 {
-		return Value{}, fmt.Errorf("reading JSON: expected less than 2 GiB, got %d bytes", len(text))
+	v, unreadable, err := parse(strings.TrimPrefix(text, byteOrderMark))
+	if err != nil {
+		return Value{}, err
 	}
-	if !utf8.ValidString(text) {
-		return Value{}, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalidUTF8(text))
+	if unreadable {
+		mended := replaceUnreadable(v.Text())
+		v.Release()
+		if v, _, err = parse(mended); err != nil {
+			return Value{}, err
+		}
+	}
+	// Keys are compared after the characters in them have been replaced.
+	repeated := v.doc.findRepeated()
+	if repeated {
+		all := v
+		v = all.Without()
+		all.Release()
+	}
+	v.doc.mended = unreadable || repeated
+	return v, nil
+}
+
+// parse reads a text as sent, and reports whether the text has unreadable characters.
+func parse(text string) (v Value, unreadable bool, err error) {
+	if len(text) > math.MaxInt32 {
+		return Value{}, false, fmt.Errorf("reading JSON: expected less than 2 GiB, got %d bytes", len(text))
+	}
+	invalid, unreadable := checkCharacters(text)
+	if invalid >= 0 {
+		return Value{}, false, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalid)
 	}
 	doc := documents.Get().(*document)
 	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24)} // bodies of vendors have a value every 20 to 60 bytes
 	p.document()
 	doc.text, doc.nodes = p.compact(), p.nodes
-	v := Value{doc: doc}
+	v = Value{doc: doc}
 	if p.err != nil {
 		v.Release()
-		return Value{}, fmt.Errorf("reading JSON: %w", p.err)
+		return Value{}, false, fmt.Errorf("reading JSON: %w", p.err)
 	}
-	return v, nil
-}
-
-func invalidUTF8(text string) (at int) {
-	for {
-		r, size := utf8.DecodeRuneInString(text[at:])
-		if r == utf8.RuneError && size <= 1 {
-			return at
-		}
-		at += size
-	}
+	return v, unreadable || p.unreadable, nil
 }
 
 // parser makes a node for every value. A node holds the place of its value in the text
@@ -60,6 +76,8 @@ type parser struct {
 	depth int
 	nodes []node
 	err   error
+
+	unreadable bool // an escape stands for an unreadable character
 
 	spaces int             // how many bytes of whitespace have been read
 	copied int             // how many bytes of text have been copied to dense or left out as whitespace
@@ -167,7 +185,7 @@ func (p *parser) value(at int) int {
 func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
 	n := p.add()
 	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
-	n.kind, n.escaped = kind, escaped
+	n.kind, n.escaped, n.repeated = kind, escaped, false
 	return end
 }
 
@@ -376,8 +394,8 @@ func (p *parser) string(start int) (at int, escaped bool) {
 	}
 }
 
-func (p *parser) escape(at int) int {
-	at++
+func (p *parser) escape(start int) int {
+	at := start + 1
 	switch p.peek(at) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return at + 1
@@ -391,7 +409,9 @@ func (p *parser) escape(at int) int {
 				return p.expected(at, "a hex digit")
 			}
 		}
-		return at
+		r, size := unescapeRune(p.text[start:]) // a pair of surrogates takes two escapes
+		p.unreadable = p.unreadable || unreadable(r)
+		return start + size
 	}
 	return p.expected(at, "an escape that JSON has")
 }

@@ -1,10 +1,11 @@
-// Package payload reads the JSON document that a delivery carries, strictly by RFC 8259,
-// and loses nothing: the order of keys, duplicate keys, the text of numbers and lone
-// surrogate escapes stay as they were sent.
+// Package payload reads the JSON document that a delivery carries, strictly by RFC 8259.
+// The order of keys, the escapes in strings and the text of numbers stay as they were sent.
+// What makes readers of JSON disagree is mended, so that everyone can read a document: its
+// text is I-JSON (RFC 7493), but numbers may be large (see [Value.Mended]).
 //
 // # Terminology
 //
-// The text of a value is its JSON as sent, without insignificant whitespace.
+// The text of a value is its JSON as sent, without insignificant whitespace, and mended.
 // A value's canonical form is the text that ids are computed over: keys sorted,
 // strings escaped in one way only (see [Value.AppendCanonical]).
 // A value is absent if the document lacks it, or if it is null, "", [] or {}:
@@ -49,8 +50,9 @@ func (k Kind) String() string {
 // document is a parsed text and a node for each of its values, in the order of the text:
 // behind the node of an array or object stand the nodes of the values in it.
 type document struct {
-	text  string
-	nodes []node
+	text   string
+	nodes  []node
+	mended bool // see Value.Mended
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}
@@ -66,7 +68,7 @@ func (v Value) Release() {
 	if v.doc == nil {
 		return
 	}
-	v.doc.text = ""
+	v.doc.text, v.doc.mended = "", false
 	if cap(v.doc.nodes) > maxPooled {
 		v.doc.nodes = nil
 		return
@@ -84,6 +86,7 @@ type node struct {
 	kind       Kind
 	escaped    bool // the value is a string with a backslash
 	keyEscaped bool // the member's key has a backslash
+	repeated   bool // a later member of the object has the same key
 }
 
 // keyText returns the key of the member whose value has the node n, with its quotes.
@@ -114,8 +117,8 @@ func (v Value) Kind() Kind {
 	return v.node().kind
 }
 
-// Text returns the value's JSON, without insignificant whitespace and otherwise as sent.
-// It returns "" if the value is missing.
+// Text returns the value's JSON, without insignificant whitespace and otherwise as sent, but
+// for what was mended. It returns "" if the value is missing.
 func (v Value) Text() string {
 	if v.doc == nil {
 		return ""
@@ -134,7 +137,7 @@ func (v Value) Absent() bool {
 }
 
 // Scalar returns the decoded value of a string, or the text of a number or boolean, and
-// whether the value is one of these kinds. A lone surrogate escape decodes to U+FFFD.
+// whether the value is one of these kinds.
 func (v Value) Scalar() (string, bool) {
 	if v.doc == nil {
 		return "", false
@@ -168,31 +171,22 @@ func (v Value) Len() (n int) {
 	return n
 }
 
-// Get returns the member of that exact name, the last one if there are several,
-// or a missing value.
+// Get returns the member of that exact name, or a missing value.
 func (v Value) Get(name string) Value {
-	var found Value
 	for key, member := range v.members() {
 		if key.name() == name {
-			found = member
+			return member
 		}
 	}
-	return found
+	return Value{}
 }
 
 // Has reports whether the object has a member of that exact name, whatever its
 // value.
-func (v Value) Has(name string) bool {
-	for key := range v.members() {
-		if key.name() == name {
-			return true
-		}
-	}
-	return false
-}
+func (v Value) Has(name string) bool { return v.Get(name).Kind() != Missing }
 
-// Members yields an object's members as they stand in the document, duplicates
-// included. It yields nothing if the value is no object.
+// Members yields an object's members in the order of the document. It yields nothing if the
+// value is no object.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		for key, member := range v.members() {
@@ -263,6 +257,7 @@ func (v Value) Without(names ...string) Value {
 	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], v.size())}
 	c.copy(v)
 	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else changes c.text
+	doc.mended = v.doc.mended
 	return Value{doc: doc}
 }
 
@@ -281,7 +276,7 @@ func (c *copier) copy(v Value) {
 	case Object:
 		c.text = append(c.text, '{')
 		for key, member := range v.members() {
-			if c.leavesOut(key) {
+			if member.node().repeated || c.leavesOut(key) {
 				continue
 			}
 			c.text = separate(c.text, '{')
@@ -306,6 +301,9 @@ func (c *copier) copy(v Value) {
 }
 
 func (c *copier) leavesOut(k key) bool {
+	if len(c.names) == 0 {
+		return false
+	}
 	name := k.name()
 	for _, n := range c.names {
 		// In another case a letter takes at most three times its bytes.

@@ -310,6 +310,9 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if draft.Read != nil {
 		e.Data.Issues = draft.Read.issues
 	}
+	if c.in.Payload.Mended() {
+		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
+	}
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
 	}
