@@ -138,7 +138,7 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, err)
 	for _, line := range []string{
 		`\(native event\) +inbound, message.received`,
-		`phone_number +contact.phone, partitionkey`,
+		`phone_number +contact.phone, contact.phone_as_sent, message.from, partitionkey`,
 		`message +message.text, id`,
 		`new_key +raw only: the decoder does not know the key`,
 		`\(issue\) +time: not_a_time`,

@@ -59,7 +59,7 @@ func keys(v *vendors.Vendor) (read, rawOnly []*key) {
 		reasons := map[string]string{}
 		for _, e := range explanations(v, native.Name) {
 			for _, k := range e.Keys {
-				if len(k.Fields) == 0 && k.Reason == "" {
+				if len(k.Fields) == 0 && (k.Reason == "" || k.Reason == vendors.ScopedType) {
 					continue // a sample of what may come
 				}
 				if _, known := fields[k.Name]; !known {

@@ -24,7 +24,7 @@ The metadata is a schema of the engine's common form, and holds every field of a
 
 It expects events whose `+"`raw`"+` is text or left out, as `+"`webhook_decode: { raw: text }`"+` writes them: a table has no column for an open object. Times are timestamps in microseconds, numbers are floats of 64 bits, and all fields but those that every event has are optional. A field that is absent is null; an absent array may be read as an empty one.
 
-Place it directly before the encoder. Elsewhere it costs time: an output that filters metadata, such as `+"`kafka_franz`"+`, and every other processor that reads all metadata as text, turns the schema into 23 KB of text for each message.
+Place it directly before the encoder. Elsewhere it costs time: an output that filters metadata, such as `+"`kafka_franz`"+`, and every other processor that reads all metadata as text, turns the schema into 24 KB of text for each message.
 
 With `+"`schema_registry_encode`"+` and the format avro, set `+"`avro.raw_json`"+`, because events are plain JSON and not the JSON of Avro.`).
 		Example("Parquet", "Events as Parquet, one row an event.", `

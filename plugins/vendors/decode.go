@@ -65,11 +65,15 @@ type Draft struct {
 	ID      Identity // what the id is computed from
 	Subject Subject  // what happened to whom or what
 	Time    event.Time
-	Person  string     // who the event is about, in the vendor's best terms: all events of a person go to one partition; "" if the vendor names nobody
+	Person  Ladder     // who the event is about, all of whose events go to one partition
 	Data    event.Data // without issues and raw
 	Read    *Reader    // the reader that Data was read with: it has the issues
 	Raw     string     // the text of the event's own payload; "" if it is all of Input.Payload
 }
+
+// Ladder names a person in the vendor's terms, the best first. Names that the vendor has not
+// sent are "". The last names may be those of a conversation.
+type Ladder [3]string
 
 // Subject is what an event is about: the kind of thing, and the vendor's id of the thing.
 // An event whose ID is "" has no subject.
@@ -334,7 +338,7 @@ func (c *completion) name(e *event.Event, draft *Draft) {
 	}
 	subject := len(b)
 	b = append(append(b, e.Source[1:]...), '/')
-	switch person := Clean(draft.Person, maxAttribute); {
+	switch person := draft.Person.best(); {
 	case person != "":
 		b = append(b, person...)
 	case subject > idSize:
@@ -345,6 +349,16 @@ func (c *completion) name(e *event.Event, draft *Draft) {
 	c.text = b
 	all := string(b) // one allocation serves three strings
 	e.ID, e.Subject, e.PartitionKey = all[:idSize], all[idSize:subject], all[subject:]
+}
+
+// best returns the best name that is there, as an attribute can hold the name, or "".
+func (l *Ladder) best() string {
+	for _, name := range l {
+		if name = Clean(name, maxAttribute); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // id computes SHA-256 over the canonical JSON array ["1", source, vendorevent, part, ...];

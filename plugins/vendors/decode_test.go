@@ -99,6 +99,13 @@ func TestClean(t *testing.T) {
 	require.Equal(t, "abé", Clean("abé", 4))
 }
 
+func TestLadder(t *testing.T) {
+	require.Equal(t, "a", (&Ladder{"a", "b"}).best())
+	require.Equal(t, "b", (&Ladder{"", "b"}).best())
+	require.Equal(t, "c", (&Ladder{"\x00\n", "", "c\x7f"}).best(), "a name without a character that an attribute can hold is none")
+	require.Empty(t, (&Ladder{}).best())
+}
+
 func TestReader(t *testing.T) {
 	r := &Reader{northAmerican: true}
 	v := parse(t, `{"n":13,"s":"13","t":"true","f":false,"o":{"a":1},"list":["a",2,null,[1]],"bad":"x","phone":"6145550117","code":"64600"}`)

@@ -140,7 +140,9 @@ func (t *trace) complete(draft *Draft) {
 	t.note("id", draft.ID.parts())
 	t.attribute("time", string(draft.Time))
 	t.attribute("subject", draft.Subject.ID)
-	t.attribute("partitionkey", draft.Person)
+	for _, name := range draft.Person {
+		t.attribute("partitionkey", name)
+	}
 }
 
 // attribute notes the values that an attribute takes its text from. An attribute takes a

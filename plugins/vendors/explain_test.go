@@ -39,7 +39,7 @@ func example() *Vendor {
 			ID:      Natural(w.ID),
 			Subject: Subject{Kind: "message", ID: r.Text("message.id", w.ID, w.Older)},
 			Time:    at,
-			Person:  phone,
+			Person:  Ladder{phone},
 			Read:    r,
 			Data: event.Data{
 				Contact: event.Contact{Phone: phone, PhoneAsSent: asSent, Custom: r.Pairs("contact.custom", w.Open)},

@@ -6,7 +6,6 @@
 package callrail
 
 import (
-	"cmp"
 	"crypto"
 	"embed"
 	"sync"
@@ -304,7 +303,7 @@ func convertCall(c *call, r *vendors.Reader) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Natural(rid(&c.record)),
 		Subject: vendors.Subject{Kind: "call", ID: id(&c.record)},
-		Person:  cmp.Or(caller.ID, caller.Phone),
+		Person:  vendors.Ladder{caller.ID, caller.Phone},
 		Read:    r,
 		Data: event.Data{
 			Channel:     event.ChannelPhone,
@@ -408,7 +407,7 @@ func convertText(t *text, r *vendors.Reader, contactNumber payload.Value) vendor
 		ID:      vendors.Natural(rid(&t.record)),
 		Subject: vendors.Subject{Kind: "message", ID: id(&t.record)},
 		Time:    sentAt,
-		Person:  cmp.Or(customer.ID, customer.Phone, conversationID),
+		Person:  vendors.Ladder{customer.ID, customer.Phone, conversationID},
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelSMS,
@@ -436,7 +435,7 @@ func formSubmitted(f *form, r *vendors.Reader) vendors.Draft {
 		ID:      vendors.Natural(rid(&f.record)),
 		Subject: vendors.Subject{Kind: "form", ID: id(&f.record)},
 		Time:    r.Time("time", f.SubmittedAt, f.CreatedAt),
-		Person:  cmp.Or(customer.ID, customer.Phone),
+		Person:  vendors.Ladder{customer.ID, customer.Phone},
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelWeb,
@@ -462,7 +461,7 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 		ID:      vendors.Natural(v.CallID),
 		Subject: vendors.Subject{Kind: "call", ID: callID},
 		Time:    r.Time("time", v.Timestamp),
-		Person:  cmp.Or(caller.ID, caller.Phone),
+		Person:  vendors.Ladder{caller.ID, caller.Phone},
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelPhone,
@@ -498,7 +497,7 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Content(),
 		Subject: subject,
-		Person:  cmp.Or(customer.ID, customer.Phone),
+		Person:  vendors.Ladder{customer.ID, customer.Phone},
 		Read:    r,
 		Data: event.Data{
 			Contact: customer,

@@ -6,7 +6,6 @@
 package mobiniti
 
 import (
-	"cmp"
 	"embed"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -111,7 +110,7 @@ func received(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
 		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.ReceivedAt),
-		Person:  personOf(&converted),
+		Person:  vendors.Ladder{converted.Phone, converted.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
@@ -133,7 +132,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
 		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    converted.UnsubscribedAt,
-		Person:  personOf(&converted),
+		Person:  vendors.Ladder{converted.Phone, converted.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel: event.ChannelSMS,
@@ -155,7 +154,7 @@ func statusChanged(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(c.ID, c.Status, c.UpdatedAt),
 		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.UpdatedAt),
-		Person:  personOf(&converted),
+		Person:  vendors.Ladder{converted.Phone, converted.ID},
 		Read:    r,
 		Data:    event.Data{Channel: event.ChannelSMS, Contact: converted},
 	}
@@ -169,7 +168,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(c.ID, c.Bounces, c.UpdatedAt),
 		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.UpdatedAt),
-		Person:  personOf(&converted),
+		Person:  vendors.Ladder{converted.Phone, converted.ID},
 		Read:    r,
 		Data:    event.Data{Channel: event.ChannelSMS, Contact: converted},
 	}
@@ -199,7 +198,7 @@ func other(in *vendors.Input) vendors.Draft {
 	_, r, converted := contactOf(in)
 	return vendors.Draft{
 		ID:     vendors.Content(),
-		Person: personOf(&converted),
+		Person: vendors.Ladder{converted.Phone, converted.ID},
 		Read:   r,
 		Data:   event.Data{Contact: converted},
 	}
@@ -217,6 +216,3 @@ func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
 	converted.Phone, converted.PhoneAsSent = r.ContactPhone(c.PhoneNumber)
 	return c, r, converted
 }
-
-// personOf returns the phone number of the contact, else the id.
-func personOf(c *event.Contact) string { return cmp.Or(c.Phone, c.ID) }

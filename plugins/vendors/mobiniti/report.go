@@ -98,12 +98,12 @@ func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendo
 	m, r := payload.Bind[message](element), in.Read()
 	v := l.verdict(r)
 	id := r.Text("message.id", m.ID)
-	contact := recipient(r, m.PhoneNumber)
+	contact, to := recipient(r, m.PhoneNumber)
 	return vendors.Draft{
 		Type:    v.eventType,
 		ID:      vendors.Natural(m.ID, m.PhoneNumber, v.code),
 		Subject: vendors.Subject{Kind: "message", ID: id},
-		Person:  contact.Phone,
+		Person:  vendors.Ladder{contact.Phone},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
@@ -112,7 +112,7 @@ func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendo
 			Message: event.Message{
 				ID:               id,
 				From:             r.PhoneOrShortCode("message.from", m.From),
-				To:               r.PhoneOrShortCode("message.to", m.PhoneNumber),
+				To:               to,
 				Text:             r.Text("message.text", m.Message),
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
@@ -126,19 +126,18 @@ func convertMessage(in *vendors.Input, element payload.Value, l *listings) vendo
 func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	r := in.Read()
 	v := o.verdict(r)
-	number := o.all[0].recipients[0]
-	contact := recipient(r, number)
+	contact, to := recipient(r, o.all[0].recipients[0])
 	return vendors.Draft{
 		Type:   v.eventType,
 		ID:     vendors.Content(),
-		Person: contact.Phone,
+		Person: vendors.Ladder{contact.Phone},
 		Read:   r,
 		Data: event.Data{
 			Channel:   event.ChannelSMS,
 			Direction: event.Outbound,
 			Contact:   contact,
 			Message: event.Message{
-				To:               r.PhoneOrShortCode("message.to", number),
+				To:               to,
 				StatusCode:       r.Text("message.status_code", v.status.Code),
 				StatusText:       r.Text("message.status_text", v.status.Status),
 				StatusCandidates: v.candidates,
@@ -147,10 +146,15 @@ func convertOrphan(in *vendors.Input, o *listings) vendors.Draft {
 	}
 }
 
-// recipient reads the number that a message is sent to as a contact.
-func recipient(r *vendors.Reader, number payload.Value) event.Contact {
-	phone, asSent := r.ContactPhone(number)
-	return event.Contact{Phone: phone, PhoneAsSent: asSent}
+// recipient reads the number that a message is sent to, as the contact's and as the
+// message's. A short code is only the message's.
+func recipient(r *vendors.Reader, number payload.Value) (contact event.Contact, to string) {
+	contact.Phone, contact.PhoneAsSent = r.ContactPhone(number)
+	if contact.Phone != "" {
+		r.Note("message.to", number)
+		return contact, contact.Phone
+	}
+	return contact, r.PhoneOrShortCode("message.to", number)
 }
 
 // verdict is what all statuses of a number say together.
@@ -398,12 +402,7 @@ func numberOf(v payload.Value) string {
 		return ""
 	}
 	text, _ := v.Scalar()
-	digits := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("+ ().-", r) {
-			return -1
-		}
-		return r
-	}, text)
+	digits := strings.Map(withoutPunctuation, text)
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return text
 	}
@@ -411,6 +410,14 @@ func numberOf(v payload.Value) string {
 		return digits[1:]
 	}
 	return digits
+}
+
+func withoutPunctuation(r rune) rune {
+	switch r {
+	case '+', ' ', '(', ')', '.', '-':
+		return -1
+	}
+	return r
 }
 
 // add adds a recipient of a status. Recipients of one status have to be added in a row.

@@ -132,7 +132,7 @@ func callFinished(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(c.ID),
 		Subject: vendors.Subject{Kind: "call", ID: callID},
 		Time:    beganAt,
-		Person:  who.ID,
+		Person:  vendors.Ladder{who.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelPhone,
@@ -182,7 +182,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 		ID:      vendors.Natural(t.ID),
 		Subject: vendors.Subject{Kind: "message", ID: messageID},
 		Time:    sentAt,
-		Person:  who.ID,
+		Person:  vendors.Ladder{who.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelText, // no key tells SMS from WhatsApp
@@ -210,7 +210,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 		ID:      vendors.Natural(e.ID, w.Target.Get("id")), // one e-mail is sent to many targets
 		Subject: vendors.Subject{Kind: "email", ID: emailID},
 		Time:    sentAt,
-		Person:  who.ID,
+		Person:  vendors.Ladder{who.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel:   event.ChannelEmail,
@@ -239,7 +239,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	draft := vendors.Draft{
 		ID:      vendors.Content(),
 		Subject: vendors.Subject{Kind: "contact", ID: who.ID},
-		Person:  who.ID,
+		Person:  vendors.Ladder{who.ID},
 		Read:    r,
 		Data: event.Data{
 			Channel:  channel,
@@ -271,7 +271,7 @@ func other(in *vendors.Input) vendors.Draft {
 	who := contact(r, w.Target)
 	return vendors.Draft{
 		ID:     vendors.Content(),
-		Person: who.ID,
+		Person: vendors.Ladder{who.ID},
 		Read:   r,
 		Data: event.Data{
 			Contact:  who,

@@ -155,7 +155,7 @@ func convert(r *vendors.Reader, c *conversation, ours *channel) vendors.Draft {
 	id := r.Text("conversation.id", c.ID)
 	return vendors.Draft{
 		Subject: vendors.Subject{Kind: "conversation", ID: id},
-		Person:  id,
+		Person:  vendors.Ladder{id},
 		Read:    r,
 		Data: event.Data{
 			Channel: medium(r, ours.Medium),

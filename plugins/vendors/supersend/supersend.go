@@ -185,7 +185,7 @@ func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
 		ID:      identity,
 		Subject: vendors.Subject{Kind: "contact", ID: converted.ID},
 		Time:    r.Time("time", c.UpdatedAt, w.Timestamp), // updatedAt is the nearest to the time of the event
-		Person:  converted.ID,
+		Person:  vendors.Ladder{converted.ID},
 		Read:    r,
 		Data: event.Data{
 			Contact: converted,
