@@ -9,6 +9,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/promises"
 )
 
 // TestNoneOfTheKeys posts bodies that have nothing of the native event that their route
@@ -32,7 +33,7 @@ func TestNoneOfTheKeys(t *testing.T) {
 					require.Equal(t, "vendor", e.Schema())
 					require.Equal(t, native.Name, e.VendorEvent)
 					require.Equal(t, []event.Issue{{Field: "vendorevent", Reason: event.Contradiction}}, e.Data.Issues)
-					require.Equal(t, redecodable(e), redecodable(again(t, v, e)))
+					require.NoError(t, promises.CheckAgain(v, e))
 				})
 			}
 		}

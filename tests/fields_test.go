@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -136,45 +135,4 @@ func fieldsOf(t testing.TB, e *event.Event) (values []value) {
 	}
 	add("", unmarshal(t, e.AppendJSON(nil)).(map[string]any)["data"])
 	return values
-}
-
-// requireVocabulary expects an event to have only the members of data that the catalogue
-// gives its type, and only values that the closed lists have.
-func requireVocabulary(t testing.TB, e *event.Event) {
-	t.Helper()
-	schema := event.Schemas()[slices.IndexFunc(event.Schemas(), func(s event.Schema) bool { return s.URN == e.DataSchema })]
-	for _, value := range fieldsOf(t, e) {
-		member, _, _ := strings.Cut(value.path, ".")
-		if !slices.Contains(schema.Members, member) {
-			require.Fail(t, "the catalogue does not give the type this member", "%s: %s", e.Type, member)
-		}
-		if field := dictionary[value.path]; field.Values != nil && !slices.Contains(field.Values, value.text) {
-			require.Fail(t, "the list does not have this value", "%s: %s", value.path, value.text)
-		}
-	}
-	for _, field := range event.Fields() {
-		if attribute := attributeOf(e, field.Name); field.Values != nil && attribute != "" {
-			require.Contains(t, field.Values, attribute, field.Name)
-		}
-	}
-	requireIssues(t, e)
-}
-
-// attributeOf returns the value of an attribute whose list of values is closed, else "".
-func attributeOf(e *event.Event, name string) string {
-	return map[string]string{"idbasis": string(e.IDBasis), "eventbasis": string(e.EventBasis)}[name]
-}
-
-// requireIssues expects every issue to name an attribute of the event, or a field of the
-// dictionary that is read from a payload.
-func requireIssues(t testing.TB, e *event.Event) {
-	t.Helper()
-	for _, issue := range e.Data.Issues {
-		if _, ok := dictionary[issue.Field]; ok && !strings.HasPrefix(issue.Field, "issues") {
-			continue
-		}
-		if !slices.ContainsFunc(event.Fields(), func(f event.Field) bool { return f.Name == issue.Field && f.Name != "data" }) {
-			require.Fail(t, "no field of the event", "%s: %s", e.Vendor, issue.Field)
-		}
-	}
 }

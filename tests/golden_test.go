@@ -125,11 +125,9 @@ func TestSampleEvents(t *testing.T) {
 			if err != nil {
 				return // the golden has the error
 			}
-			requireBounded(t, s.vendor, &s.delivery, events)
+			requireEvents(t, s.vendor, &s.delivery)
 			for _, e := range events {
-				require.Equal(t, redecodable(e), redecodable(again(t, s.vendor, e)), "raw does not decode to the same event")
 				requireCloudEvent(t, e)
-				requireVocabulary(t, e)
 
 				// The same members in another order are the same occurrence.
 				reordered := *e

@@ -83,23 +83,6 @@ func again(t testing.TB, v *vendors.Vendor, e *event.Event) *event.Event {
 	return events[0]
 }
 
-// redecodable returns the JSON of an event without the parts that its raw cannot give again,
-// because only the delivery has them: the stamps of the door, how the native event was
-// known, and the issues that a route declared another native event than the payload names,
-// and that the payload was mended.
-func redecodable(e *event.Event) string {
-	c := *e
-	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
-	c.Data.Issues = nil
-	for _, issue := range e.Data.Issues {
-		contradiction := e.EventBasis == event.BasisPayload && issue == event.Issue{Field: "vendorevent", Reason: event.Contradiction}
-		if !contradiction && issue.Reason != event.NotInteroperable {
-			c.Data.Issues = append(c.Data.Issues, issue)
-		}
-	}
-	return string(c.AppendJSON(nil))
-}
-
 // unmarshal unmarshals JSON and keeps the text of numbers.
 func unmarshal(t testing.TB, text []byte) any {
 	t.Helper()

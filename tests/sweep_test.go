@@ -3,21 +3,17 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/Jeffail/gabs/v2"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
-	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/promises"
 )
 
 // swept has the values that replace every node of every sample in turn. In one more turn
@@ -99,105 +95,8 @@ func sweep[T string | []byte](t testing.TB, s sample, body T) {
 // requireEvents expects the events of a body that is a JSON object to keep the promises.
 func requireEvents(t testing.TB, v *vendors.Vendor, d *delivery.Delivery) {
 	t.Helper()
-	events, err := decode(v, d)
+	document, err := v.Payload(d)
 	require.NoError(t, err, "%s", d.Body)
-	require.NotEmpty(t, events, "%s", d.Body)
-	requireNothingLost(t, v, d, events)
-	requireBounded(t, v, d, events)
-	for _, e := range events {
-		if got, want := redecodable(again(t, v, e)), redecodable(e); got != want {
-			require.Equal(t, want, got, "raw does not decode to the same event")
-		}
-		requireVocabulary(t, e)
-		require.Regexp(t, `^[0-9a-f]{32}$`, e.ID)
-		require.True(t, strings.HasPrefix(e.PartitionKey, v.Name+"/"))
-		requireInteroperable(t, e.AppendJSON(nil))
-		for name, attribute := range map[string]string{"subject": e.Subject, "vendorevent": e.VendorEvent, "partitionkey": e.PartitionKey, "type": e.Type} {
-			require.Equal(t, vendors.Clean(attribute, 400), attribute, name)
-		}
-		if e.Schema() == "vendor" {
-			require.True(t, strings.HasPrefix(e.Type, v.Name+"."), e.Type)
-		}
-	}
-}
-
-// requireInteroperable expects a text to be I-JSON, but for the size of numbers. jsontext
-// refuses repeated keys, invalid UTF-8 and lone surrogates.
-func requireInteroperable(t testing.TB, text []byte) {
-	t.Helper()
-	for d := jsontext.NewDecoder(bytes.NewReader(text)); ; {
-		token, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		require.NoError(t, err, "%s", text)
-		if token.Kind() == '"' {
-			require.False(t, strings.ContainsFunc(token.String(), func(r rune) bool {
-				return r == 0 || r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef
-			}), "%s", text)
-		}
-	}
-}
-
-// requireNothingLost expects everything that was sent, except secrets, to stand in the raw
-// of an event.
-func requireNothingLost(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
-	t.Helper()
-	document, err := v.Payload(d)
-	require.NoError(t, err)
-	if len(events) == 1 {
-		require.True(t, string(events[0].Data.Raw) == document.Text(), "raw: %s\nsent: %s", events[0].Data.Raw, d.Body)
-	}
-	kept := map[string]int{}
-	for _, e := range events {
-		for leaf, n := range leaves(unmarshal(t, []byte(e.Data.Raw))) {
-			kept[leaf] = max(kept[leaf], 0) + n
-		}
-	}
-	for leaf, n := range leaves(unmarshal(t, []byte(document.Text()))) {
-		if kept[leaf] < n {
-			require.Fail(t, "lost "+leaf, "%d of %d are kept of %s", kept[leaf], n, document.Text())
-		}
-	}
-}
-
-// requireBounded expects the raws of a payload's events to have together at most 8 times
-// the bytes of the payload, and 2 KiB an event.
-func requireBounded(t testing.TB, v *vendors.Vendor, d *delivery.Delivery, events []*event.Event) {
-	t.Helper()
-	document, err := v.Payload(d)
-	require.NoError(t, err)
-	size := 0
-	for _, e := range events {
-		size += len(e.Data.Raw)
-	}
-	require.LessOrEqual(t, size, 8*len(document.Text())+2048*len(events), "%.4096s", d.Body)
-}
-
-// leaves counts the names and scalars within a value. It leaves out null and "", which say
-// nothing.
-func leaves(v any) map[string]int {
-	counts := map[string]int{}
-	var count func(v any)
-	count = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for name, member := range v {
-				counts["name "+name]++
-				count(member)
-			}
-		case []any:
-			for _, element := range v {
-				count(element)
-			}
-		case nil:
-		default:
-			if v == "" {
-				return
-			}
-			counts[fmt.Sprintf("%T %v", v, v)]++
-		}
-	}
-	count(v)
-	return counts
+	defer document.Release()
+	require.NoError(t, promises.Check(v, d, document), "%s", d.Body)
 }

@@ -291,8 +291,35 @@ func (r *Reader) members(field string, v payload.Value) []member {
 	return members
 }
 
-// Array returns the value if it is an array with elements, else a missing value.
-func (r *Reader) Array(field string, v payload.Value) payload.Value {
+// Elements reads an array of objects, each by the function read, and leaves out the elements
+// of which no field was read. The memory is for those elements only that are objects: they
+// may be few among many zeros.
+func Elements[T comparable](r *Reader, field string, v payload.Value, read func(payload.Value) T) []T {
+	array := r.array(field, v)
+	objects := 0
+	for element := range array.Elements() {
+		if r.object(field, element).Kind() == payload.Object {
+			objects++
+		}
+	}
+	if objects == 0 {
+		return nil
+	}
+	all := make([]T, 0, objects)
+	for element := range array.Elements() {
+		if element.Kind() != payload.Object || element.Absent() {
+			continue
+		}
+		var empty T
+		if t := read(element); t != empty {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// array returns the value if it is an array with elements, else a missing value.
+func (r *Reader) array(field string, v payload.Value) payload.Value {
 	return r.container(field, payload.Array, v)
 }
 

@@ -4,11 +4,14 @@
 package promises
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -31,6 +34,9 @@ func Check(v *vendors.Vendor, d *delivery.Delivery, document payload.Value) erro
 	}
 	if len(events) == 0 {
 		return errors.New("expected an event")
+	}
+	if err := checkDocument(v, d, document); err != nil {
+		return err
 	}
 	raws, all := 0, 0
 	var text []byte
@@ -151,16 +157,41 @@ func CheckAgain(v *vendors.Vendor, e *event.Event) error {
 
 // redecodable returns the JSON of an event without the parts that its raw cannot give again,
 // because only the delivery has them: the stamps of the door, how the native event was
-// known, and the issue that a route declared another native event than the payload names.
+// known, and the issues that a route declared another native event than the payload names,
+// and that the payload was mended.
 func redecodable(e *event.Event) string {
 	c := *e
 	c.RecordedTime, c.DeliveryID, c.EventBasis = "", "", ""
-	if e.EventBasis == event.BasisPayload {
-		c.Data.Issues = slices.DeleteFunc(slices.Clone(e.Data.Issues), func(issue event.Issue) bool {
-			return issue == event.Issue{Field: "vendorevent", Reason: event.Contradiction}
-		})
-	}
+	c.Data.Issues = slices.DeleteFunc(slices.Clone(e.Data.Issues), func(issue event.Issue) bool {
+		contradiction := e.EventBasis == event.BasisPayload && issue == event.Issue{Field: "vendorevent", Reason: event.Contradiction}
+		return contradiction || issue.Reason == event.NotInteroperable
+	})
 	return string(c.AppendJSON(nil))
+}
+
+// checkDocument expects a payload that was sent as JSON to be the body without whitespace. It
+// expects the payload to be mended where the independent reader refuses the body, and only
+// there. A payload without the redacted keys is not compared.
+func checkDocument(v *vendors.Vendor, d *delivery.Delivery, document payload.Value) error {
+	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
+	if !bytes.HasPrefix(body, []byte("{")) || len(v.RedactedKeys) > 0 {
+		return nil
+	}
+	refused := newReader(body).value()
+	if (refused != nil) != document.Mended() {
+		return fmt.Errorf("expected the body to be mended, as the reader says: %w, got %t", refused, document.Mended())
+	}
+	if refused != nil {
+		return nil
+	}
+	compact := jsontext.Value(slices.Clone(body))
+	if err := compact.Compact(); err != nil {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	if string(compact) != document.Text() {
+		return fmt.Errorf("expected the payload to be the body without whitespace, got %s", document.Text())
+	}
+	return nil
 }
 
 // checkNothingLost expects every name and scalar of the payload to stand in the raw of an

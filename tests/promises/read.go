@@ -110,7 +110,7 @@ func plain(characters []byte) bool {
 // object reads an object that has the fields, those that are Always among them. The names of
 // fields that it must not have are left out by the caller.
 func (r *reader) object(fields []event.Field) error {
-	if _, err := r.open('{'); err != nil {
+	if err := r.bracket('{'); err != nil {
 		return err
 	}
 	var has uint64
@@ -128,7 +128,7 @@ func (r *reader) object(fields []event.Field) error {
 			return fmt.Errorf("%s: %w", fields[i].Name, err)
 		}
 	}
-	if _, err := r.open('}'); err != nil {
+	if err := r.bracket('}'); err != nil {
 		return err
 	}
 	for i := range fields {
@@ -142,13 +142,12 @@ func (r *reader) object(fields []event.Field) error {
 	return nil
 }
 
-// open reads a bracket.
-func (r *reader) open(bracket jsontext.Kind) (jsontext.Token, error) {
+func (r *reader) bracket(want jsontext.Kind) error {
 	token, err := r.json.ReadToken()
-	if err == nil && token.Kind() != bracket {
-		err = fmt.Errorf("reading a bracket: expected %s, got %s", bracket, token)
+	if err == nil && token.Kind() != want {
+		err = fmt.Errorf("reading a bracket: expected %s, got %s", want, token)
 	}
-	return token, err
+	return err
 }
 
 // field reads the value of a field. A value that says nothing would have been left out.
@@ -156,7 +155,7 @@ func (r *reader) field(f *event.Field) error {
 	if !f.Repeated {
 		return r.element(f)
 	}
-	if _, err := r.open('['); err != nil {
+	if err := r.bracket('['); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {
@@ -169,18 +168,17 @@ func (r *reader) field(f *event.Field) error {
 		if n == 0 {
 			return errors.New("reading an array: expected an element")
 		}
-		_, err := r.open(']')
-		return err
+		return r.bracket(']')
 	}
 }
 
 // element reads the value of a field, or an element of a field's array.
 func (r *reader) element(f *event.Field) error {
 	kind := r.json.PeekKind()
-	switch {
-	case f.Kind == event.Object:
+	switch f.Kind {
+	case event.Object:
 		return r.object(f.Fields)
-	case f.Kind == event.Payload:
+	case event.Payload:
 		if kind != '{' {
 			return errors.New("reading a payload: expected an object")
 		}

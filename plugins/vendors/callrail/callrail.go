@@ -558,9 +558,10 @@ func convertAgent(r *vendors.Reader, v payload.Value) event.Agent {
 }
 
 func media(r *vendors.Reader, v payload.Value) []event.Media {
-	var converted []event.Media
-	for _, url := range r.Texts("message.media", v) {
-		converted = append(converted, event.Media{URL: url})
+	urls := r.Texts("message.media", v)
+	converted := make([]event.Media, len(urls))
+	for i, url := range urls {
+		converted[i].URL = url
 	}
 	return converted
 }

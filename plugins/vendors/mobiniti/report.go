@@ -282,11 +282,12 @@ func (s *slicer) join(in *vendors.Input) error {
 	numbers := map[string]*listings{}
 	var order []*listings
 	for element := range s.leftStatuses.elementsOf(s.Statuses) {
-		listed, recipients := listedStatusOf(element)
+		recipients := element.Get("recipients")
 		if recipients.Kind() != payload.Array || recipients.Absent() {
 			s.leftStatuses.add(element.Text())
 			continue
 		}
+		listed := listedStatusOf(element)
 		id, known := codeIDs[listed.code]
 		if !known {
 			id = len(codeIDs)
@@ -372,7 +373,7 @@ func (s *slicer) messages() iter.Seq[payload.Value] {
 	}
 }
 
-func listedStatusOf(element payload.Value) (listed *listedStatus, recipients payload.Value) {
+func listedStatusOf(element payload.Value) *listedStatus {
 	s := payload.Bind[status](element)
 	code := ""
 	if !s.Code.Absent() {
@@ -389,7 +390,7 @@ func listedStatusOf(element payload.Value) (listed *listedStatus, recipients pay
 		return member.Text()
 	})
 	before, behind, _ := strings.Cut(text, mark)
-	return &listedStatus{status: s, code: code, before: before, behind: behind}, s.Recipients
+	return &listedStatus{status: s, code: code, before: before, behind: behind}
 }
 
 // numberOf returns the digits of a phone number, because a report writes the same number

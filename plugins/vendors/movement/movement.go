@@ -292,11 +292,9 @@ func contact(r *vendors.Reader, v payload.Value) event.Contact {
 }
 
 func organisations(r *vendors.Reader, v payload.Value) []event.Organization {
-	var converted []event.Organization
-	for element := range r.Array(belongsTo.whole, v).Elements() {
-		converted = append(converted, convertOrganisation(r, &belongsTo, element))
-	}
-	return converted
+	return vendors.Elements(r, belongsTo.whole, v, func(element payload.Value) event.Organization {
+		return convertOrganisation(r, &belongsTo, element)
+	})
 }
 
 // organizationFields has the names of the fields of an organization.
@@ -346,19 +344,17 @@ func media(r *vendors.Reader, t *textMessage) []event.Media {
 }
 
 func survey(r *vendors.Reader, v payload.Value) []event.Answer {
-	var converted []event.Answer
-	for element := range r.Array("survey", v).Elements() {
+	return vendors.Elements(r, "survey", v, func(element payload.Value) event.Answer {
 		a := vendors.Object[response](r, "survey", element)
 		question := vendors.Object[choice](r, "survey.question", a.Question)
 		answer := vendors.Object[choice](r, "survey.answer", a.Answer)
-		converted = append(converted, event.Answer{
+		return event.Answer{
 			ID:         r.Text("survey.id", a.ID),
 			QuestionID: r.Text("survey.question_id", question.ID),
 			Question:   r.Text("survey.question", question.Text),
 			AnswerID:   r.Text("survey.answer_id", answer.ID),
 			Answer:     r.Text("survey.answer", answer.Text),
 			AnsweredAt: r.Time("survey.answered_at", a.CreatedAt),
-		})
-	}
-	return converted
+		}
+	})
 }
