@@ -53,7 +53,6 @@ type document struct {
 	text    string
 	nodes   []node
 	objects []uint32 // the indexes of the nodes of objects with two or more members
-	keys    keySet
 	mended  bool // see Value.Mended
 }
 
