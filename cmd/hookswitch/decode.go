@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
@@ -62,7 +61,7 @@ says the number of the line, and goes on. Wrong arguments fail with 2.`,
 				if err != nil {
 					return misused("opening the body: %w", err)
 				}
-				defer file.Close()
+				defer func() { _ = file.Close() }()
 				in = file
 			}
 			d := delivery.Delivery{Vendor: v.Name, Event: c.String("event"), Account: c.String("account"), ContentType: c.String("content-type")}
@@ -172,17 +171,17 @@ func explain(out io.Writer, v *vendors.Vendor, d *delivery.Delivery) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "(native event)\t%s, %s\n", cmp.Or(e.VendorEvent, "none"), strings.Join(e.Types, ", "))
+	var rows strings.Builder
+	fmt.Fprintf(&rows, "(native event)\t%s, %s\n", cmp.Or(e.VendorEvent, "none"), strings.Join(e.Types, ", "))
 	for _, k := range e.Keys {
 		becomes := strings.Join(k.Fields, ", ")
 		if becomes == "" {
 			becomes = "raw only: " + cmp.Or(k.Reason, "the decoder does not know the key")
 		}
-		fmt.Fprintf(w, "%s\t%s\n", k.Name, becomes)
+		fmt.Fprintf(&rows, "%s\t%s\n", k.Name, becomes)
 	}
 	for _, i := range e.Issues {
-		fmt.Fprintf(w, "(issue)\t%s: %s\n", i.Field, i.Reason)
+		fmt.Fprintf(&rows, "(issue)\t%s: %s\n", i.Field, i.Reason)
 	}
-	return w.Flush()
+	return writeTable(out, rows.String())
 }

@@ -20,8 +20,8 @@ const editUsage = "set a value of the body, `PATH=VALUE`, as in contact.phone=+1
 const editing = `The parts of a PATH are separated by dots; a number is the place in an array, -1
 the end. In the place of a string VALUE is text; elsewhere it is JSON if it can be
 read so, and text if not. All else of the body stays as it is, numbers and the
-order of keys included, but for whitespace. A form becomes the JSON object of its
-fields.`
+order of keys included, but for whitespace and for what not every reader of JSON takes.
+A form becomes the JSON object of its fields.`
 
 // edits is the value of a flag that is given once for each edit. The flags of urfave/cli
 // that take several values split them at commas, which a text may have.

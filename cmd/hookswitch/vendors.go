@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,42 +40,50 @@ proves who it is, and how many native events it has.
 }
 
 func listVendors(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var rows strings.Builder
 	for _, v := range vendors.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Proof(), len(v.Events))
+		fmt.Fprintf(&rows, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Proof(), len(v.Events))
 	}
-	return w.Flush()
+	return writeTable(out, rows.String())
+}
+
+// writeTable writes lines whose columns have tabs between them, one below the other.
+func writeTable(out io.Writer, rows string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, err := io.WriteString(w, rows)
+	return errors.Join(err, w.Flush())
 }
 
 func describeVendor(out io.Writer, v *vendors.Vendor) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "name\t%s\n", v.Name)
-	fmt.Fprintf(w, "title\t%s\n", v.Title)
-	fmt.Fprintf(w, "page\t%s\n", v.Page)
-	fmt.Fprintf(w, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
-	fmt.Fprintf(w, "proof\t%s\n", v.Proof())
-	fmt.Fprintf(w, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
 	path := strings.ReplaceAll(pathOf(v, true), "{token}", "<secret>")
+	var rows strings.Builder
+	fmt.Fprintf(&rows, "name\t%s\n", v.Name)
+	fmt.Fprintf(&rows, "title\t%s\n", v.Title)
+	fmt.Fprintf(&rows, "page\t%s\n", v.Page)
+	fmt.Fprintf(&rows, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
+	fmt.Fprintf(&rows, "proof\t%s\n", v.Proof())
+	fmt.Fprintf(&rows, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
 	if v.Named != nil {
-		fmt.Fprintf(w, "URL\thttps://<host>%s\n", path)
+		fmt.Fprintf(&rows, "URL\thttps://<host>%s\n", path)
 	}
-	if err := w.Flush(); err != nil {
+	if err := writeTable(out, rows.String()); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nnative event\ttypes")
+	rows.Reset()
+	rows.WriteString("\nnative event\ttypes")
 	if v.Named == nil {
-		fmt.Fprint(w, "\tURL")
+		rows.WriteString("\tURL")
 	}
-	fmt.Fprintln(w)
+	rows.WriteByte('\n')
 	for _, e := range v.Events {
-		fmt.Fprintf(w, "%s\t%s", e.Name, strings.Join(e.Types, " "))
+		fmt.Fprintf(&rows, "%s\t%s", e.Name, strings.Join(e.Types, " "))
 		if v.Named == nil {
-			fmt.Fprintf(w, "\thttps://<host>%s", strings.ReplaceAll(path, "{event}", e.Name))
+			fmt.Fprintf(&rows, "\thttps://<host>%s", strings.ReplaceAll(path, "{event}", e.Name))
 		}
-		fmt.Fprintln(w)
+		rows.WriteByte('\n')
 	}
 	if !v.Closed {
-		fmt.Fprintf(w, "another\t%s.<native event>\n", v.Name)
+		fmt.Fprintf(&rows, "another\t%s.<native event>\n", v.Name)
 	}
-	return w.Flush()
+	return writeTable(out, rows.String())
 }

@@ -53,7 +53,7 @@ type document struct {
 	text    string
 	nodes   []node
 	objects []uint32 // the indexes of the nodes of objects with two or more members
-	mended  bool // see Value.Mended
+	mended  bool     // see Value.Mended
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}

@@ -376,7 +376,11 @@ func (c *completion) id(id *Identity, source, raw string) ([sha256.Size]byte, ev
 		basis = event.IDContent
 	}
 	if absent == len(parts) || absent > 0 && id.basis == event.IDNatural {
-		parts = []payload.Value{c.own(raw)}
+		own := c.own(raw)
+		if raw != "" {
+			defer own.Release()
+		}
+		parts = []payload.Value{own}
 	}
 
 	b := payload.AppendString(append(c.text[:0], `["1",`...), source)

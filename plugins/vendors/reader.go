@@ -227,68 +227,42 @@ func (r *Reader) Texts(field string, v payload.Value) []string {
 }
 
 // Pairs reads an open map. The value of a pair is a string: the JSON text of an array or
-// object, "" for null. If a name stands twice in the map, its last value counts.
+// object, "" for null.
 func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	r.Note(field, v)
-	var pairs []event.Pair
-	for _, m := range r.members(field, v) {
-		value, ok := m.value.Scalar()
-		if !ok && m.value.Kind() != payload.Null {
-			value = m.value.Text()
+	open := r.open(field, v)
+	if open.Len() == 0 {
+		return nil
+	}
+	pairs := make([]event.Pair, 0, open.Len())
+	for name, member := range open.Members() {
+		value, ok := member.Scalar()
+		if !ok && member.Kind() != payload.Null {
+			value = member.Text()
 		}
-		pairs = append(pairs, event.Pair{Name: m.name, Value: value})
+		pairs = append(pairs, event.Pair{Name: name, Value: value})
 	}
 	return pairs
 }
 
-// Objects yields the members of an open map whose values are objects, each name once.
+// Objects yields the members of an open map whose values are objects.
 func (r *Reader) Objects(field string, v payload.Value) iter.Seq2[string, payload.Value] {
 	return func(yield func(string, payload.Value) bool) {
-		for _, m := range r.members(field, v) {
-			if object := r.object(field, m.value); object.Kind() == payload.Object && !yield(m.name, object) {
+		for name, member := range r.open(field, v).Members() {
+			if object := r.object(field, member); object.Kind() == payload.Object && !yield(name, object) {
 				return
 			}
 		}
 	}
 }
 
-type member struct {
-	name  string
-	value payload.Value
-}
-
-// members returns the members of an open map, each name once: at the place where it stands
-// first, with the value that stands last.
-func (r *Reader) members(field string, v payload.Value) []member {
+// open returns the value if it is an open map with members, else a missing value.
+func (r *Reader) open(field string, v payload.Value) payload.Value {
 	object := r.object(field, v)
-	if object.Kind() != payload.Object {
-		return nil
-	}
-	if r.trace != nil {
+	if r.trace != nil && object.Kind() == payload.Object {
 		r.trace.open[v] = true
 	}
-	members := make([]member, 0, 4)
-	var index map[string]int // where each name stands in members, once there are too many members to look at each
-	for name, value := range object.Members() {
-		i, known := index[name]
-		if index == nil {
-			i = slices.IndexFunc(members, func(m member) bool { return m.name == name })
-			known = i >= 0
-		}
-		if known {
-			members[i].value = value
-			continue
-		}
-		if members = append(members, member{name, value}); len(members) == 16 {
-			index = make(map[string]int, 2*len(members))
-			for i, m := range members {
-				index[m.name] = i
-			}
-		} else if index != nil {
-			index[name] = len(members) - 1
-		}
-	}
-	return members
+	return object
 }
 
 // Elements reads an array of objects, each by the function read, and leaves out the elements
