@@ -57,8 +57,8 @@ func TestVendors(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, supersend, "https://<host>/supersend\n")
 
-	_, _, err = call(t, vendorsCommand(), "", "acme")
-	requireMisuse(t, err, `one of callrail, mobiniti, movement, oneroute, supersend, got "acme"`)
+	_, _, err = call(t, vendorsCommand(), "", "nobody")
+	requireMisuse(t, err, `one of `+strings.Join(vendors.Names(), ", ")+`, got "nobody"`)
 	_, _, err = call(t, vendorsCommand(), "", "callrail", "mobiniti")
 	requireMisuse(t, err, "got 2 arguments")
 }
@@ -89,7 +89,7 @@ func TestSamples(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(sent), body)
 
-	for _, name := range []string{"acme", "acme/x", "mobiniti/nothing", "mobiniti/inbound/nothing", "mobiniti/inbound/../inbound/keyword"} {
+	for _, name := range []string{"nobody", "nobody/x", "mobiniti/nothing", "mobiniti/inbound/nothing", "mobiniti/inbound/../inbound/keyword"} {
 		_, _, err = call(t, samplesCommand(), "", name)
 		requireMisuse(t, err, "expected")
 	}
@@ -124,8 +124,8 @@ func TestDecode(t *testing.T) {
 	require.Regexp(t, `^line 3: malformed: reading mobiniti body of 8 bytes: .*\n$`, reasons)
 	require.Equal(t, 2, strings.Count(out, "\n"), "a body that fails does not hold up those behind it")
 
-	_, _, err = call(t, decodeCommand(), body, "--vendor", "acme")
-	requireMisuse(t, err, `got "acme"`)
+	_, _, err = call(t, decodeCommand(), body, "--vendor", "nobody")
+	requireMisuse(t, err, `got "nobody"`)
 	_, _, err = call(t, decodeCommand(), body, "--vendor", "mobiniti", "a", "b")
 	requireMisuse(t, err, "got 2 arguments")
 	_, _, err = call(t, decodeCommand(), body, "--vendor", "mobiniti", t.TempDir()+"/none")

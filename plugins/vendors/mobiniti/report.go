@@ -13,9 +13,10 @@ import (
 
 // A delivery report has an array of messages, and an array of statuses; each status lists
 // the recipients that have the status. Only the phone number joins messages and statuses, by
-// its digits. Each message becomes an event. Each number in a status that no message has becomes an
-// event too. The raw of an event is a slice: a report of this message or number alone, which
-// decodes to just this event. Elements that are none of these are put into one more event.
+// its digits. Each message becomes an event. Each number in a status that no message has
+// becomes an event too. The raw of an event is a slice: a report of this message or number
+// alone, which decodes to just this event. Elements that are none of these are put into one
+// more event.
 //
 // Time and memory are linear in the report. A slice repeats what it shares with other
 // slices. A report whose slices together would be too large is not sliced: it becomes one
