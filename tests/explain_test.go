@@ -12,7 +12,7 @@ import (
 // inventedKeys are the keys of samples that no vendor sends: they stand for keys that are
 // new, and for bodies that are not the vendor's.
 var inventedKeys = map[string][]string{
-	"callrail": {"custom\ufffd", "sentiment.agent[]", "sentiment.caller", "brand_new", "Duration"},
+	"callrail": {"sentiment.agent[]", "sentiment.caller", "brand_new", "Duration", "custom\ufffd"},
 	"mobiniti": {
 		"batch_id", "dry", "messages[]", "phone_number", "statuses.100", "statuses[]", "statuses[].bad",
 		"statuses[].recipients", "statuses[].recipients[].n",

@@ -4,9 +4,10 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
-	"math/rand/v2"
 	"strings"
+	"sync"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Mended reports whether the document is not as it was sent, because readers of JSON would
@@ -85,53 +86,57 @@ func replaceUnreadable(text string) string {
 }
 
 // findRepeated marks every member behind which the object has another member with the same
-// key, and reports whether there is one. A hash table of an object's members takes time in
-// proportion to the members. Strangers cannot choose keys that fall together in the table,
-// because the hash depends on random numbers.
-func (d *document) findRepeated() (found bool) {
-	var few [256]member
-	table := few[:]
-	for i := range d.nodes {
-		if n := &d.nodes[i]; n.kind != Object || n.next < uint32(i)+3 {
-			continue // fewer than two members
+// key, and returns how many nodes these members and the values in them have. The objects are
+// given by the indexes of their nodes.
+func (d *document) findRepeated(objects []uint32) (nodes int) {
+	if len(objects) == 0 {
+		return 0
+	}
+	keys := keySets.Get().(*keySet)
+	defer keySets.Put(keys)
+	var table []slot
+	for _, at := range objects {
+		if keys.areDistinct(d, at) {
+			continue
 		}
-		object := Value{d, uint32(i)}
+		object := Value{d, at}
 		members := uint(object.Len())
 		size := 1 << bits.Len(members+members/2)
 		if size > len(table) {
-			table = make([]member, size)
+			table = make([]slot, size)
 		}
-		if d.findRepeatedIn(object, table[:size]) {
-			found = true
-		}
+		nodes += d.findRepeatedIn(object, table[:size])
 		clear(table[:size])
 	}
-	return found
+	return nodes
 }
 
-// member is the index of a member's node in a hash table of an object's members, and half
-// of the hash of the member's name. The zero member is a free slot: no member is at index 0.
-type member struct{ hash, at uint32 }
+// slot has the index of a member's node in a hash table of an object's members, and half of
+// the hash of the member's name. The zero slot is free: no member is at index 0.
+type slot struct{ hash, at uint32 }
 
 // findRepeatedIn does the work of findRepeated for one object, with an empty table of more
-// slots than the object has members. The number of slots is a power of two.
-func (d *document) findRepeatedIn(object Value, table []member) (found bool) {
-	shift := 64 - bits.TrailingZeros(uint(len(table)))
+// slots than the object has members. The number of slots is a power of two. The hash depends
+// on a random seed, so that no sender can choose keys that fall together in the table.
+func (d *document) findRepeatedIn(object Value, table []slot) (nodes int) {
 	for at, end := object.at+1, object.node().next; at < end; at = d.nodes[at].next {
-		hash := d.hashName(at)
-		m := member{uint32(hash), at}
-		slot := int(hash >> shift)
-		for table[slot].at != 0 && !(table[slot].hash == m.hash && d.name(table[slot].at) == d.name(at)) {
-			slot = (slot + 1) & (len(table) - 1)
+		name := d.name(at)
+		hash := maphash.String(seed, name)
+		s := slot{uint32(hash >> 32), at}
+		i := int(hash) & (len(table) - 1)
+		for table[i].at != 0 && (table[i].hash != s.hash || d.name(table[i].at) != name) {
+			i = (i + 1) & (len(table) - 1)
 		}
-		if earlier := table[slot].at; earlier != 0 {
+		if earlier := table[i].at; earlier != 0 {
 			d.nodes[earlier].repeated = true
-			found = true
+			nodes += Value{d, earlier}.size()
 		}
-		table[slot] = m
+		table[i] = s
 	}
-	return found
+	return nodes
 }
+
+var seed = maphash.MakeSeed()
 
 // name returns the name of the member whose value has the node at an index.
 func (d *document) name(at uint32) string {
@@ -139,23 +144,59 @@ func (d *document) name(at uint32) string {
 	return unquoted(d.keyText(n), n.keyEscaped)
 }
 
-var (
-	seed       = maphash.MakeSeed()
-	multiplier = [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}
-)
+// keySet tells at little cost that the keys of an object differ, as they do in almost every
+// document. It is a hash table of fingerprints. Each object has a number, and a slot holds
+// the number of the object that has written it, and a fingerprint: so nothing has to be
+// cleared between two objects.
+type keySet struct {
+	object uint32
+	slots  [512]uint64
+}
 
-// hashName hashes a member's name. Almost all names have at most 16 bytes: for these names
-// to multiply the first and the last eight bytes is good enough and takes a third of the
-// time. The high bits of the sum are those that depend on all bits.
-func (d *document) hashName(at uint32) uint64 {
-	name := d.name(at)
-	if len(name) > 16 {
-		return maphash.String(seed, name)
+var keySets = sync.Pool{New: func() any { return new(keySet) }}
+
+// areDistinct reports whether it is sure that all keys of an object differ. It is not sure
+// of escaped keys, of many members, of names near the end of the text, and of names with the
+// same fingerprint. A fingerprint is a hash of eight bytes in the middle of a name and of the
+// last eight bytes: names of vendors that begin alike differ there.
+func (k *keySet) areDistinct(d *document, object uint32) bool {
+	if k.object++; k.object == 0 {
+		*k = keySet{object: 1} // the numbers begin anew
 	}
-	if len(name) >= 8 {
-		return binary.LittleEndian.Uint64([]byte(name[:8]))*multiplier[0] + binary.LittleEndian.Uint64([]byte(name[len(name)-8:]))*multiplier[1]
+	number := uint64(k.object) << 32
+	text, nodes, end := d.text, d.nodes, d.nodes[object].next
+	for at, left := object+1, len(k.slots)/4; at < end; left-- {
+		n := &nodes[at]
+		at = n.next
+		// The quote in front of a name counts, so that a word has a byte at least.
+		from, size := int(n.key), int(n.start-n.key)-2
+		beyond := max(size-8, 0)
+		if n.keyEscaped || left == 0 || from+beyond+8 > len(text) {
+			return false
+		}
+		missing := 8 * max(8-size, 0) & 63 // takes away what stands behind a short name
+		middle := word(text, from+beyond/2) << missing
+		last := word(text, from+beyond) << missing
+		hash := middle*0x9e3779b97f4a7c15 + last*0xc2b2ae3d27d4eb4f // the high bits depend on all bits
+		s := number | hash>>32
+		i := hash >> 55
+		for {
+			x := k.slots[i] ^ s
+			if x>>32 != 0 {
+				break // the slot is of another object
+			}
+			if x == 0 {
+				return false
+			}
+			i = (i + 1) % uint64(len(k.slots))
+		}
+		k.slots[i] = s
 	}
-	var b [8]byte
-	copy(b[:], name)
-	return binary.LittleEndian.Uint64(b[:]) * multiplier[0]
+	return true
+}
+
+// word returns the eight bytes at a place, which the caller has seen to be within the text:
+// Go's own check for each word would take a third of the time of a keySet.
+func word(text string, at int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), at))[:])
 }

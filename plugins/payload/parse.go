@@ -33,13 +33,13 @@ func Parse(text string) (Value, error) {
 		}
 	}
 	// Keys are compared after the characters in them have been replaced.
-	repeated := v.doc.findRepeated()
-	if repeated {
+	repeated := v.doc.findRepeated(v.doc.objects)
+	if repeated > 0 {
 		all := v
-		v = all.Without()
+		v = all.without(nil, max(all.size()-repeated, 1))
 		all.Release()
 	}
-	v.doc.mended = unreadable || repeated
+	v.doc.mended = unreadable || repeated > 0
 	return v, nil
 }
 
@@ -53,9 +53,9 @@ func parse(text string) (v Value, unreadable bool, err error) {
 		return Value{}, false, fmt.Errorf("reading JSON: expected UTF-8, byte %d is not", invalid)
 	}
 	doc := documents.Get().(*document)
-	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24)} // bodies of vendors have a value every 20 to 60 bytes
+	p := parser{text: text, nodes: slices.Grow(doc.nodes[:0], len(text)/24), objects: doc.objects[:0]} // bodies of vendors have a value every 20 to 60 bytes
 	p.document()
-	doc.text, doc.nodes = p.compact(), p.nodes
+	doc.text, doc.nodes, doc.objects = p.compact(), p.nodes, p.objects
 	v = Value{doc: doc}
 	if p.err != nil {
 		v.Release()
@@ -76,6 +76,8 @@ type parser struct {
 	depth int
 	nodes []node
 	err   error
+
+	objects []uint32 // the indexes of the nodes of objects with two or more members
 
 	unreadable bool // an escape stands for an unreadable character
 
@@ -261,6 +263,9 @@ func (p *parser) object(at int) int {
 		case ',':
 			at = p.space(at + 1)
 		case '}':
+			if len(p.nodes) > self+2 {
+				p.objects = append(p.objects, uint32(self))
+			}
 			return p.close(self, at)
 		default:
 			return p.expected(at, "',' or '}'")

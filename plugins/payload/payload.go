@@ -50,9 +50,10 @@ func (k Kind) String() string {
 // document is a parsed text and a node for each of its values, in the order of the text:
 // behind the node of an array or object stand the nodes of the values in it.
 type document struct {
-	text   string
-	nodes  []node
-	mended bool // see Value.Mended
+	text    string
+	nodes   []node
+	objects []uint32 // the indexes of the nodes of objects with two or more members
+	mended  bool // see Value.Mended
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}
@@ -252,9 +253,13 @@ func (v Value) Rewrite(text func(name string, member Value) string) string {
 
 // Without returns a new document of the value without the members, at any depth, whose
 // name is one of names in any letter case. It has to be released like a parsed document.
-func (v Value) Without(names ...string) Value {
+func (v Value) Without(names ...string) Value { return v.without(names, v.size()) }
+
+// without does the work of Without, and leaves out repeated members, too. It makes room for
+// as many nodes.
+func (v Value) without(names []string, size int) Value {
 	doc := documents.Get().(*document)
-	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], v.size())}
+	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], size)}
 	c.copy(v)
 	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else changes c.text
 	doc.mended = v.doc.mended
