@@ -296,6 +296,8 @@ func TestConfigIsRefused(t *testing.T) {
 		`callrail_decode: { max_event_bytes: 0 }`:   "expected at least 1",
 		`mobiniti_decode: { event: keyword_added }`: "expected a native event of Mobiniti",
 		`callrail_decode: { vendor: callrail }`:     "field vendor not recognised",
+		`callrail_decode: { event: "${! x( }" }`:    "expected",
+		`callrail_decode: { account: "${! x( }" }`:  "expected",
 	} {
 		builder := service.NewResourceBuilder()
 		err := builder.AddProcessorYAML("label: decode\n" + yaml)

@@ -77,7 +77,10 @@ func TestParseTime(t *testing.T) {
 		"2026-03-02T09:11:55.100000000Z": "2026-03-02T09:11:55.100000000Z",
 		"2026-12-31T23:30:00.9-01:00":    "2027-01-01T00:30:00.9Z",
 		"2024-02-29T00:00:00+00:00":      "2024-02-29T00:00:00Z",
+		"2000-02-29T00:00:00Z":           "2000-02-29T00:00:00Z",
+		"2026-04-30T00:00:00Z":           "2026-04-30T00:00:00Z",
 		"0000-01-01T00:00:00-01:00":      "0000-01-01T01:00:00Z",
+		"0000-01-01T23:30:00-01:00":      "0000-01-02T00:30:00Z",
 		"2026-03-02T09:11:55":            "",
 		"2026-03-02T09:11:55.402":        "",
 		"2026-03-02T09:11:55.Z":          "",
@@ -85,6 +88,8 @@ func TestParseTime(t *testing.T) {
 		"2026-03-02T09:11:55,1Z":         "",
 		"2026-03-02":                     "",
 		"2026-02-29T00:00:00Z":           "",
+		"1900-02-29T00:00:00Z":           "",
+		"2026-04-31T00:00:00Z":           "",
 		"2026-03-02T24:00:00Z":           "",
 		"2026-03-02T23:59:60Z":           "",
 		"2026-03-02T9:11:55Z":            "",
@@ -168,6 +173,8 @@ func TestScoped(t *testing.T) {
 		"ſent":                    "v.unrecognized",
 		"../../etc":               "v.unrecognized",
 		"URL":                     "v.url",
+		"fromAtoZ":                "v.from_ato_z",
+		"call2Zone9Agent":         "v.call2_zone9_agent",
 		"x234567890123456789012345678901234567890123456789": "v.unrecognized",
 	} {
 		require.Equal(t, want, event.Scoped("v", native), native)
@@ -176,4 +183,23 @@ func TestScoped(t *testing.T) {
 	require.Equal(t, "vendor", (&event.Event{DataSchema: event.DataSchema("v.call.completed")}).Schema())
 	require.Equal(t, "urn:hookswitch:vendor:1", event.DataSchema("v.x"))
 	require.Equal(t, "urn:hookswitch:email.sent:1", event.DataSchema(event.EmailSent))
+}
+
+func TestLookup(t *testing.T) {
+	for path, kind := range map[string]event.Kind{
+		"call":                  event.Object,
+		"call.tags":             event.Text,
+		"contact.location.city": event.Text,
+		"issues.field":          event.Text,
+		"":                      "",
+		"nothing":               "",
+		"call.nothing":          "",
+		"nothing.call":          "",
+		"call.tags.call":        "",
+		"call.":                 "",
+	} {
+		field, ok := event.Lookup(path)
+		require.Equal(t, kind, field.Kind, path)
+		require.Equal(t, kind != "", ok, path)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"log"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -71,7 +72,8 @@ func run(n int, seed uint64, parallel int) error {
 	if err := test(dir, 0); err != nil {
 		return fmt.Errorf("testing without a change: %w", err)
 	}
-	fmt.Printf("%d mutants\n", len(mutants))
+	out := log.New(os.Stdout, "", 0)
+	out.Printf("%d mutants", len(mutants))
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
 	if n > 0 && n < len(mutants) {
 		mutants = mutants[:n]
@@ -84,7 +86,7 @@ func run(n int, seed uint64, parallel int) error {
 			for i := range next {
 				killed[i] = test(dir, mutants[i].id) != nil
 				if !killed[i] {
-					fmt.Printf("survived: %s:%d: %s\n", mutants[i].path, mutants[i].line, mutants[i].what)
+					out.Printf("survived: %s:%d: %s", mutants[i].path, mutants[i].line, mutants[i].what)
 				}
 			}
 		})
@@ -94,12 +96,12 @@ func run(n int, seed uint64, parallel int) error {
 	}
 	close(next)
 	workers.Wait()
-	report(mutants, killed)
+	report(out, mutants, killed)
 	return nil
 }
 
 // report prints how many mutants of each package, and of all, were killed.
-func report(mutants []mutant, killed []bool) {
+func report(out *log.Logger, mutants []mutant, killed []bool) {
 	tested, died := map[string]int{}, map[string]int{}
 	for i, m := range mutants {
 		for _, group := range []string{filepath.Dir(m.path), "all"} {
@@ -115,7 +117,7 @@ func report(mutants []mutant, killed []bool) {
 	}
 	slices.Sort(groups)
 	for _, group := range groups {
-		fmt.Printf("%s: %d of %d killed, %.1f %%\n", group, died[group], tested[group], 100*float64(died[group])/float64(tested[group]))
+		out.Printf("%s: %d of %d killed, %.1f %%", group, died[group], tested[group], 100*float64(died[group])/float64(tested[group]))
 	}
 }
 

@@ -280,7 +280,7 @@ func (f *file) value(e ast.Expr, what string) {
 	case *ast.BasicLit, *ast.FuncLit:
 		return
 	case *ast.CompositeLit:
-		if e.Type == nil {
+		if e.Type == nil || len(e.Elts) == 0 {
 			return
 		}
 	case *ast.Ident:
