@@ -126,6 +126,8 @@ func TestDecode(t *testing.T) {
 
 	_, _, err = call(t, decodeCommand(), body, "--vendor", "nobody")
 	requireMisuse(t, err, `got "nobody"`)
+	_, _, err = call(t, decodeCommand(), body, "--vendor", "mobiniti", "--account", "North")
+	requireMisuse(t, err, `reading flag account: expected 1 to 64 of a to z, 0 to 9 and -, got "North"`)
 	_, _, err = call(t, decodeCommand(), body, "--vendor", "mobiniti", "a", "b")
 	requireMisuse(t, err, "got 2 arguments")
 	_, _, err = call(t, decodeCommand(), body, "--vendor", "mobiniti", t.TempDir()+"/none")

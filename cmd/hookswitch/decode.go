@@ -56,6 +56,9 @@ says the number of the line, and goes on. Wrong arguments fail with 2.`,
 			if !ok {
 				return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), c.String("vendor"))
 			}
+			if account := c.String("account"); account != "" && !delivery.ValidAccount(account) {
+				return misused("reading flag account: expected %s, got %q", delivery.AccountLabel, account)
+			}
 			in := c.App.Reader
 			if name := c.Args().First(); name != "" && name != "-" {
 				file, err := os.Open(name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"text/template"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -77,27 +78,32 @@ func docs(env *service.Environment, name string) ([]byte, error) {
 
 // docsPage is a component's page in Markdown. The engine's own page template fails,
 // because it asks for a field that its data lacks.
-var docsPage = template.Must(template.New("docs").Parse(`# {{.Name}} ({{.Type}})
+var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{"yaml": yamlBlock}).Parse(`# {{.Name}} ({{.Type}})
 
 {{with .Summary}}{{.}}
 
 {{end}}{{with .Description}}{{.}}
 
-{{end}}## Fields
-{{range .Fields}}
-### {{.FullName}}
+{{end}}{{with .Fields}}## Fields
+
+{{end}}{{range .Fields}}### {{.FullName}}
 
 {{with .Description}}{{.}}
 
-{{end}}Type: {{.Type}}{{if .IsInterpolated}}, interpolated{{end}}{{if .IsSecret}}, secret{{end}}
-{{range .Options}}Option: {{.}}
-{{end}}{{range .AnnotatedOptions}}Option: {{index . 0}}: {{index . 1}}
-{{end}}{{with .DefaultMarshalled}}Default: {{.}}
-{{end}}{{range .ExamplesMarshalled}}Example: {{.}}
-{{end}}{{end}}
-{{range .Examples}}## Example: {{.Title}}
+{{end}}- Type: {{.Type}}{{if .IsInterpolated}}, interpolated{{end}}{{if .IsSecret}}, secret{{end}}
+{{range .Options}}- Option: {{.}}
+{{end}}{{range .AnnotatedOptions}}- Option: {{index . 0}}: {{index . 1}}
+{{end}}{{with .DefaultMarshalled}}- Default: {{.}}
+{{end}}
+{{range .ExamplesMarshalled}}{{yaml .}}
+{{end}}{{end}}{{range .Examples}}## Example: {{.Title}}
 
-{{.Summary}}
-{{.Config}}
+{{with .Summary}}{{.}}
+
+{{end}}{{yaml .Config}}
 {{end}}{{with .Footnotes}}{{.}}
+
 {{end}}`))
+
+// yamlBlock is YAML in a page.
+func yamlBlock(text string) string { return "```yaml\n" + strings.TrimSpace(text) + "\n```\n" }

@@ -25,4 +25,4 @@ where data.contact.phone in (select phone from same)
   or lower(data.contact.email) in (select email from same)
   or data.contact.external_id in (select external_id from same)
   or (source, data.contact.id) in (select (source, id) from same where id is not null)
-order by happened_at, id;
+order by happened_at, source, id, deliveryid;

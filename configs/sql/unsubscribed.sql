@@ -8,4 +8,4 @@ select
   data.subscription.organization.name as organization
 from once
 where type = 'contact.unsubscribed'
-order by happened_at, who;
+order by happened_at, who, source, id, deliveryid;

@@ -41,7 +41,7 @@ type Event struct {
 	DataSchema      string  `json:"dataschema" doc:"The URN of the schema of data." pii:"none"`
 	Vendor          string  `json:"vendor" doc:"The name of the vendor." pii:"none"`
 	VendorEvent     string  `json:"vendorevent,omitempty" doc:"The vendor's own name for what happened." pii:"none"`
-	EventBasis      Basis   `json:"eventbasis,omitempty" doc:"How the native event is known." pii:"none"`
+	EventBasis      Basis   `json:"eventbasis,omitempty" doc:"How the native event is known: the route or the configuration declares it, the payload names it, or the shape of the payload tells it." pii:"none"`
 	RecordedTime    Time    `json:"recordedtime,omitempty" doc:"When the delivery was received." pii:"none"`
 	DeliveryID      string  `json:"deliveryid,omitempty" doc:"The id of the delivery that brought the event, which may bring several." pii:"none"`
 	PartitionKey    string  `json:"partitionkey" doc:"The same for all events of a person within a vendor. It may hold a phone number." pii:"personal"`
@@ -104,7 +104,7 @@ type Data struct {
 	LeadStatus   string        `json:"lead_status,omitempty" doc:"Whether the contact is a lead, in the words of the vendor." pii:"none"`
 	Changes      []string      `json:"changes,omitempty" doc:"The names of the fields of this dictionary that have changed; names that are no such field stand as sent. A field that is named here and is absent is now empty." pii:"none"`
 	Attribution  *Attribution  `json:"attribution,omitempty" doc:"The marketing that brought the contact."`
-	Issues       []Issue       `json:"issues,omitempty" doc:"The fields that could not be read, each with the reason."`
+	Issues       []Issue       `json:"issues,omitempty" doc:"What was amiss with the payload, each with the field and the reason."`
 	Raw          Raw           `json:"raw,omitempty" doc:"The smallest payload, in the vendor's own form, that gives just this event." pii:"content"`
 }
 
@@ -367,10 +367,10 @@ type Milestone struct {
 // has what the vendor sent.
 type Issue struct {
 	Field  string `json:"field" doc:"A path of data such as call.duration_seconds, or an attribute of the event." pii:"none"`
-	Reason Reason `json:"reason" doc:"Why the field could not be read." pii:"none"`
+	Reason Reason `json:"reason" doc:"Why: the value is no time, phone number and so on; contradiction says that the payload is of another native event than was declared, unknown_event that the vendor's list has no such native event, and not_interoperable that text of the payload was mended." pii:"none"`
 }
 
-// Reason says why a field could not be read.
+// Reason says what was amiss with a field.
 type Reason string
 
 // The reasons.
