@@ -190,3 +190,35 @@ func TestHelp(t *testing.T) {
 	require.NotContains(t, out.String(), "mundane")
 	require.NotContains(t, out.String(), "studio")
 }
+
+// Wrong flags are misuse, too, and nothing of the help stands in a pipe.
+func TestFlagsMisused(t *testing.T) {
+	for _, command := range []*cli.Command{vendorsCommand(), samplesCommand(), decodeCommand(), schemaCommand()} {
+		out, _, err := call(t, command, "", "--nothing")
+		requireMisuse(t, err, "reading flags: flag provided but not defined: -nothing")
+		require.Empty(t, out, command.Name)
+	}
+	out, _, err := call(t, decodeCommand(), "{}")
+	requireMisuse(t, err, "reading flag vendor: expected one of")
+	require.Empty(t, out)
+}
+
+// What the help shows can be copied.
+func TestHelpExamples(t *testing.T) {
+	body, _, err := call(t, samplesCommand(), "", "mobiniti/inbound")
+	require.NoError(t, err)
+	commands := map[string]func() *cli.Command{"vendors": vendorsCommand, "samples": samplesCommand, "decode": decodeCommand, "schema": schemaCommand}
+	tried := map[string]bool{}
+	for line := range strings.Lines(appHelp) {
+		example, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		words := strings.Fields(strings.Replace(example, "FILE", "-", 1))
+		if len(words) < 2 || words[0] != "hookswitch" || commands[words[1]] == nil {
+			continue
+		}
+		tried[words[1]] = true
+		out, _, err := call(t, commands[words[1]](), body, words[2:]...)
+		require.NoError(t, err, example)
+		require.NotEmpty(t, out, example)
+	}
+	require.Len(t, tried, len(commands))
+}

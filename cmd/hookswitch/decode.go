@@ -40,13 +40,14 @@ for, or that it stands in raw only, and why.
 It fails with 1 where a body cannot become events, and says why on stderr; with --lines it
 says the number of the line, and goes on. Wrong arguments fail with 2.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sent it: " + strings.Join(vendors.Names(), ", ")},
+			&cli.StringFlag{Name: "vendor", Usage: "who sent it: " + strings.Join(vendors.Names(), ", ")},
 			&cli.StringFlag{Name: "event", Usage: "the native event, as the route would declare it; without it the payload tells"},
 			&cli.StringFlag{Name: "account", Usage: "the account of the vendor, " + delivery.AccountLabel},
 			&cli.StringFlag{Name: "content-type", Usage: "the Content-Type of the body; without it the first byte tells JSON from a form"},
 			&cli.BoolFlag{Name: "lines", Usage: "each line is a body"},
 			&cli.BoolFlag{Name: "explain", Usage: "print what became of each key instead of the events"},
 		},
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
 				return misused("reading arguments: expected one file, after all flags, got %d arguments", c.NArg())
@@ -82,6 +83,10 @@ says the number of the line, and goes on. Wrong arguments fail with 2.`,
 
 // misused is the error of wrong arguments, whose exit code is 2.
 func misused(format string, args ...any) error { return cli.Exit(fmt.Errorf(format, args...), 2) }
+
+// flagsMisused is the error of wrong flags. The library would write the help to stdout, where
+// a pipe takes it for the output.
+func flagsMisused(_ *cli.Context, err error, _ bool) error { return misused("reading flags: %w", err) }
 
 // eachBody calls one with the delivery, which has one body after the other. A body that fails
 // does not hold up those behind it; there is an error then, and each reason is written to

@@ -19,7 +19,7 @@ EXAMPLES
    hookswitch vendors callrail                               what to enter at the vendor
    hookswitch samples mobiniti/inbound                       a body, as the vendor sends it
    hookswitch decode --vendor mobiniti --event inbound FILE  the events of a body
-   hookswitch schema call.completed --format jsonschema      what the events of a type are like
+   hookswitch schema call.completed                          what the events of a type are like
    hookswitch run configs/kafka.yaml                         a stream, from the door to Kafka
    hookswitch send --vendor callrail --event post_call URL   a sample, posted as the vendor does
    hookswitch test ./configs/...                             the tests of configs

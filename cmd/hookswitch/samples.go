@@ -26,6 +26,7 @@ the sample that send posts, and with a case that sample, as the vendor would sen
   hookswitch samples mobiniti/inbound/keyword
 
 A folder undeclared holds bodies for which no route declares the native event.`,
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
 				return misused("reading arguments: expected at most one sample, got %d arguments", c.NArg())

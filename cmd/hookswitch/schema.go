@@ -30,6 +30,7 @@ schema_registry_encode registers and parquet_encode writes behind event_common_s
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Value: "jsonschema", Usage: "jsonschema, avro or parquet"},
 		},
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
 				return misused("reading arguments: expected at most one type, after all flags, got %d arguments", c.NArg())

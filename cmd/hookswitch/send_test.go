@@ -120,7 +120,7 @@ func TestSendFails(t *testing.T) {
 	for _, test := range []struct{ name, to, vendor, event, file, want string }{
 		{"an answer that is not 2xx", url, "movement", "call.finished", "", "expected an answer of 2xx, got 401"},
 		{"an unknown vendor", url, "nobody", "x", "", "reading flag vendor: expected one of "},
-		{"an event without a sample", url, "callrail", "nothing", "", "expected one of nothing, there are some of call_modified, "},
+		{"an event without a sample", url, "callrail", "nothing", "", "expected one of the native events call_modified, "},
 		{"a file that is not there", url, "callrail", "post_call", "/nowhere", "/nowhere"},
 		{"a token that is not set", "http://127.0.0.1/{token}", "mobiniti", "inbound", "", "MOBINITI_PATH_TOKEN"},
 		{"nobody listens", "http://127.0.0.1:1/{token}", "movement", "call.finished", "", "sending to 127.0.0.1:1"},

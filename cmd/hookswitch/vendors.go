@@ -23,6 +23,7 @@ proves who it is, and how many native events it has.
 
   hookswitch vendors
   hookswitch vendors callrail`,
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			switch c.NArg() {
 			case 0:

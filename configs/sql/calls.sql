@@ -1,11 +1,14 @@
 -- The state of each call now. The events of a call may come twice and out of order; what a
 -- later stage says holds, and among changes the last one received. A field that is named in
 -- changes and absent is now empty.
+--
+-- The query asks the view events: an event that came twice changes nothing here, but a call
+-- that is tagged, untagged and tagged again has two equal events, and both of them count.
 with stages as (
   select
     *,
     list_position(['call.started', 'call.routed', 'call.completed', 'call.updated'], type) as stage
-  from once
+  from events
   where type in ('call.started', 'call.routed', 'call.completed', 'call.updated') and data.call.id is not null
 )
 select

@@ -1,11 +1,11 @@
--- The delivery rate of texts a day. A message counts with the last that is known of it; what
--- cannot be told from a report is no failure.
+-- The delivery rate of texts a day. A message counts once, with the last outcome that a report
+-- tells; an outcome that cannot be told is no failure, and takes no other's place.
 with outcomes as (
   select
     source,
     coalesce(data.message.id || ' ' || coalesce(data.message.to, ''), id) as message,
     cast(min(happened_at) as date) as day,
-    last(type order by happened_at, recordedtime) as type
+    last(type order by type <> 'message.status_unknown', happened_at, recordedtime) as type
   from once
   where type in ('message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.status_unknown')
     and data.channel in ('sms', 'whatsapp', 'text')

@@ -1,7 +1,7 @@
 -- The first source of each caller: that of the earliest touch that a vendor tells of, be it
 -- a milestone or a call.
 with calls as (
-  select happened_at, data.contact.phone as phone, data.attribution as attribution
+  select coalesce(data.call.started_at, happened_at) as happened_at, data.contact.phone as phone, data.attribution as attribution
   from once
   where starts_with(type, 'call.') and data.contact.phone is not null
 ),

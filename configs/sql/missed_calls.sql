@@ -1,4 +1,4 @@
--- Missed calls a day and tracking number.
+-- Missed calls a day and tracking number: nobody answered, and the caller left no voicemail.
 select
   cast(happened_at as date) as day,
   data.call.our_number as our_number,

@@ -1,4 +1,4 @@
--- What was sent and what came back, by campaign.
+-- How much was sent and how much came back, by campaign.
 select
   source,
   data.campaign.id as campaign_id,

@@ -1,12 +1,18 @@
 -- All that happened with a person, over all channels and vendors. A person is a phone number,
--- an e-mail address or an id of your own; whoever shares one of them with the person is the
--- same person.
+-- an e-mail address or an id of your own. An event is about the person if it has the phone
+-- number, the e-mail address, your id or the vendor's id of a contact who has what you gave.
 set variable person = '+12125550143';
 
 with same as (
-  select distinct data.contact.phone as phone, lower(data.contact.email) as email, data.contact.external_id as external_id
+  select distinct
+    source,
+    data.contact.id as id,
+    data.contact.phone as phone,
+    lower(data.contact.email) as email,
+    data.contact.external_id as external_id
   from once
-  where getvariable('person') in (data.contact.phone, lower(data.contact.email), data.contact.external_id)
+  where getvariable('person') in (data.contact.phone, data.contact.external_id)
+    or lower(getvariable('person')) = lower(data.contact.email)
 )
 select
   happened_at,
@@ -18,4 +24,5 @@ from once
 where data.contact.phone in (select phone from same)
   or lower(data.contact.email) in (select email from same)
   or data.contact.external_id in (select external_id from same)
+  or (source, data.contact.id) in (select (source, id) from same where id is not null)
 order by happened_at, id;

@@ -19,6 +19,7 @@ An event is a CloudEvents 1.0 event in structured JSON, in one form for all vend
 absent; ` + "`false` and `0`" + ` are facts and are written. Within version 1 only optional fields, types and values of lists are added.
 
 PII says what a field tells about people: ` + "`personal`" + ` identifies or describes a person, ` + "`content`" + ` is what people said or wrote.
+A time is RFC 3339 text in UTC; money and scores are decimal text. A number that has a unit names it, such as s for seconds.
 
 ## Attributes
 

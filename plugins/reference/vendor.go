@@ -23,7 +23,7 @@ func Vendor(v *vendors.Vendor) string {
 		fmt.Fprintf(&b, "| another | %s.`<native event>` |\n", v.Name)
 	}
 	read, rawOnly := keys(v)
-	b.WriteString("\n## Keys that become fields\n\nA field that several keys are read for takes the first that can be read. `[]` stands for the elements of an array, `*` for names that\nthe vendor or its customer chooses. [The dictionary](dictionary.md) explains the fields.\n\n| key | field | native events |\n|---|---|---|\n")
+	b.WriteString("\n## Keys that become fields\n\nA field that several keys are read for takes the first that can be read. `[]` stands for the elements of an array, `*` for names that\nthe vendor or its customer chooses. [The dictionary](dictionary.md) explains the fields. The last column names the\nnative events in whose samples the key stands.\n\n| key | field | native events |\n|---|---|---|\n")
 	for _, k := range read {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, k.becomes, k.in(v))
 	}
@@ -56,7 +56,7 @@ func (k *key) in(v *vendors.Vendor) string {
 func keys(v *vendors.Vendor) (read, rawOnly []*key) {
 	for _, native := range v.Events {
 		fields, order := map[string][]string{}, []string(nil)
-		reasons := map[string]string{}
+		reasons, scalar := map[string]string{}, map[string]bool{}
 		for _, e := range explanations(v, native.Name) {
 			for _, k := range e.Keys {
 				if len(k.Fields) == 0 && (k.Reason == "" || k.Reason == vendors.ScopedType) {
@@ -67,11 +67,19 @@ func keys(v *vendors.Vendor) (read, rawOnly []*key) {
 				}
 				fields[k.Name] = append(fields[k.Name], k.Fields...)
 				reasons[k.Name] = k.Reason
+				scalar[k.Name] = scalar[k.Name] || !k.Empty
 			}
 		}
+		// A key within the key of a scalar is an oddity of a sample. Where a vendor sends now a
+		// scalar and now an object, the inner keys give fields that the scalar does not.
+		odd := func(name, outer string) bool {
+			return within(name, outer) && scalar[outer] && !slices.ContainsFunc(order, func(inner string) bool {
+				return within(inner, outer) && slices.ContainsFunc(fields[inner], func(field string) bool { return !slices.Contains(fields[outer], field) })
+			})
+		}
 		for _, name := range order {
-			if slices.ContainsFunc(order, func(other string) bool { return within(other, name) }) {
-				continue // an object or array that a sample sends as null
+			if slices.ContainsFunc(order, func(other string) bool { return within(other, name) && !scalar[name] || odd(name, other) }) {
+				continue // or an object or array that a sample sends as null
 			}
 			if becomes := fields[name]; len(becomes) > 0 {
 				slices.Sort(becomes)

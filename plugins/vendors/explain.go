@@ -34,6 +34,7 @@ type WireKey struct {
 	// be read.
 	Fields []string
 	Reason string // why the key stands in raw only; "" if Fields has some, or if the key is new to the decoder
+	Empty  bool   // whether all values of the key are null, "", [] or {}
 }
 
 // OtherEvent is the reason why a key stands in raw only where the payload is of no native
@@ -192,8 +193,9 @@ func (w *walk) value(name string, v payload.Value, outer []string) {
 	if !known {
 		i = len(w.keys)
 		w.index[name] = i
-		w.keys = append(w.keys, WireKey{Name: name})
+		w.keys = append(w.keys, WireKey{Name: name, Empty: true})
 	}
+	w.keys[i].Empty = w.keys[i].Empty && v.Absent()
 	for _, field := range fields {
 		if !slices.Contains(w.keys[i].Fields, field) {
 			w.keys[i].Fields = append(w.keys[i].Fields, field)

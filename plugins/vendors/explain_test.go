@@ -90,7 +90,7 @@ func TestExplain(t *testing.T) {
 			{Name: "list[].twin", Reason: "everywhere"},
 			{Name: "twin", Reason: "only here"},
 			{Name: "twins"},
-			{Name: "new"},
+			{Name: "new", Empty: true},
 		},
 	}, explanation)
 }
@@ -100,10 +100,10 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []WireKey{
 		{Name: "what", Fields: []string{"vendorevent"}},
-		{Name: "id", Fields: []string{"message.id", "id"}},
-		{Name: "inner", Fields: []string{"message"}},
-		{Name: "tags", Fields: []string{"call.tags"}},
-		{Name: "open", Fields: []string{"contact.custom"}},
+		{Name: "id", Fields: []string{"message.id", "id"}, Empty: true},
+		{Name: "inner", Fields: []string{"message"}, Empty: true},
+		{Name: "tags", Fields: []string{"call.tags"}, Empty: true},
+		{Name: "open", Fields: []string{"contact.custom"}, Empty: true},
 		{Name: "steps[].a", Fields: []string{"attribution.milestones"}},
 		{Name: "new", Reason: ScopedType},
 	}, explanation.Keys)

@@ -54,7 +54,7 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		}
 	}
 	if plain == nil {
-		return nil, fmt.Errorf("looking for a sample of %s: expected one of %s, there are some of %s", v.Name, native, strings.Join(v.EventNames(), ", "))
+		return nil, fmt.Errorf("looking for a sample of %s: expected one of the native events %s, got %q", v.Name, strings.Join(v.EventNames(), ", "), native)
 	}
 	return plain, nil
 }

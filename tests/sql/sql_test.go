@@ -3,8 +3,10 @@ package sql_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +65,31 @@ func TestQuestions(t *testing.T) {
 		require.Empty(t, cmp.Diff(string(want), answer), "%s: go test ./tests/sql -update writes the answers; read what changed", question)
 		require.NotEmpty(t, answer, question)
 	}
+}
+
+// TestOnce writes many events several times, as an output does that is interrupted, and as a
+// vendor does that sends again: each event is there once, and none is lost.
+func TestOnce(t *testing.T) {
+	python := services.DuckDB(t)
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "events", "date=2026-07-02"), 0o755))
+	const events = 2000
+	for file := range 4 {
+		var text bytes.Buffer
+		w := gzip.NewWriter(&text)
+		for i := range events {
+			basis := []string{"content", "natural"}[i%2]
+			// Two files have the same delivery, and two the same event of another delivery,
+			// which was received at the same time.
+			_, err := fmt.Fprintf(w, `{"id":"%d","idbasis":"%s","source":"/acme","type":"message.received","deliveryid":"%d","recordedtime":"2026-07-02T09:00:00Z","data":{}}`+"\n", i, basis, i*2+file/2)
+			require.NoError(t, err)
+		}
+		require.NoError(t, w.Close())
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "events", "date=2026-07-02", fmt.Sprintf("%d.jsonl.gz", file)), text.Bytes(), 0o600))
+	}
+	count := filepath.Join(t.TempDir(), "count.sql")
+	require.NoError(t, os.WriteFile(count, []byte("select count(*) as events, count(distinct id) as ids from once"), 0o600))
+	require.JSONEq(t, fmt.Sprintf(`{"events":%d,"ids":%d}`, events, events), ask(t, python, dir, "json_lines.sql", "once.sql", count))
 }
 
 // TestQuestionsNameNoVendor holds the queries to what they are for: each serves all vendors.
@@ -156,14 +183,17 @@ db.execute(f"copy ({statements[-1]}) to 'answer' (format json)")
 print(open('answer').read(), end='')
 `
 
-// ask runs files of SQL in a folder, and returns the rows of the last statement as JSON lines.
+// ask runs files of SQL, those of configs/sql or others by their whole path, in a folder, and returns the rows of the last statement as JSON lines.
 func ask(t *testing.T, python, dir string, files ...string) string {
 	t.Helper()
 	args := []string{"-c", client}
 	for _, file := range files {
-		path, err := filepath.Abs(filepath.Join(queries, file))
-		require.NoError(t, err)
-		args = append(args, path)
+		if !filepath.IsAbs(file) {
+			path, err := filepath.Abs(filepath.Join(queries, file))
+			require.NoError(t, err)
+			file = path
+		}
+		args = append(args, file)
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), python, args...)

@@ -21,7 +21,7 @@ func init() {
 		Name:    "mobiniti",
 		Title:   "Mobiniti",
 		Page:    "https://api.mobiniti.com/v1/docs",
-		Setup:   "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<native event>`.",
+		Setup:   "Settings > Message Settings and Settings > Notifications: one URL for each event, `/mobiniti/<secret>/<native event>`.",
 		Samples: samples,
 		RawOnly: rawOnly,
 		Events: []vendors.NativeEvent{

@@ -21,7 +21,7 @@ func init() {
 		Name:    "movement",
 		Title:   "Movement",
 		Page:    "https://movement.industries",
-		Setup:   "Ask the vendor's helpdesk to send the topics to `/movement`.",
+		Setup:   "Ask the vendor's helpdesk to send the topics to `/movement/<secret>`.",
 		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: "call.finished", Types: []string{event.CallCompleted}, Convert: callFinished},
