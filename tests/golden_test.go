@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/promises"
 )
 
 // golden is the ending of the file, beside a sample, that has what the sample has to give.
@@ -112,6 +114,32 @@ func TestEveryNativeEventHasSample(t *testing.T) {
 					require.Contains(t, native.Types, eventType, "%s: %s", v.Name, native.Name)
 				}
 			}
+		}
+	}
+}
+
+// TestEmitEndsDecoding lets every event of every sample be refused in turn: the decoding ends
+// there, with the error.
+func TestEmitEndsDecoding(t *testing.T) {
+	errRefused := errors.New("refused")
+	for _, s := range allSamples(t) {
+		events, err := decode(s.vendor, &s.delivery)
+		if err != nil || s.packed() {
+			continue
+		}
+		for refused := range events {
+			document, err := s.vendor.Payload(&s.delivery)
+			require.NoError(t, err)
+			emitted := 0
+			err = s.vendor.Decode(&s.delivery, document, promises.MaxEvents, func(event.Event) error {
+				if emitted++; emitted > refused {
+					return errRefused
+				}
+				return nil
+			})
+			require.ErrorIs(t, err, errRefused, s.name())
+			require.Equal(t, refused+1, emitted, s.name())
+			document.Release()
 		}
 	}
 }

@@ -33,7 +33,7 @@ var steps = []struct{ dir, run string }{
 	{"plugins/event", "."},
 	{"plugins/vendors", "."},
 	{"plugins/vendors/callrail", "."},
-	{"tests", "Golden|Sample|Key|Reference"},
+	{"tests", "Golden|Sample|Emit|Key|Reference"},
 	{"plugins/decode", "."},
 	{"tests", "Report|Declared|Every|Explain|Same"},
 	{"tests", "Sweep"},

@@ -107,8 +107,8 @@ func plain(characters []byte) bool {
 	return true
 }
 
-// object reads an object that has the fields, those that are Always among them. The names of
-// fields that it must not have are left out by the caller.
+// object reads an object that has some of the fields, and all that are Always there. It
+// refuses any other name.
 func (r *reader) object(fields []event.Field) error {
 	if err := r.bracket('{'); err != nil {
 		return err
@@ -142,6 +142,7 @@ func (r *reader) object(fields []event.Field) error {
 	return nil
 }
 
+// bracket reads a bracket.
 func (r *reader) bracket(want jsontext.Kind) error {
 	token, err := r.json.ReadToken()
 	if err == nil && token.Kind() != want {
