@@ -101,7 +101,7 @@ type Data struct {
 	Subscription *Subscription `json:"subscription,omitempty" doc:"What the contact is subscribed to, or is no longer."`
 	Form         *Form         `json:"form,omitempty" doc:"The submitted form."`
 	Survey       []Answer      `json:"survey,omitempty" doc:"The answers to the questions of a survey."`
-	LeadStatus   string        `json:"lead_status,omitempty" doc:"Whether the contact is a lead, in the words of the vendor." pii:"none"`
+	LeadStatus   string        `json:"lead_status,omitempty" doc:"Whether the contact is a lead, in the words of the vendor." pii:"personal"`
 	Changes      []string      `json:"changes,omitempty" doc:"The names of the fields of this dictionary that have changed; names that are no such field stand as sent. A field that is named here and is absent is now empty." pii:"none"`
 	Attribution  *Attribution  `json:"attribution,omitempty" doc:"The marketing that brought the contact."`
 	Issues       []Issue       `json:"issues,omitempty" doc:"What was amiss with the payload, each with the field and the reason."`
@@ -314,7 +314,7 @@ type Subscription struct {
 // Form is a submitted form.
 type Form struct {
 	ID          string `json:"id,omitempty" doc:"The vendor's id of the submission." pii:"none"`
-	URL         string `json:"url,omitempty" doc:"The page that the form stands on." pii:"none"`
+	URL         string `json:"url,omitempty" doc:"The page that the form stands on." pii:"personal"`
 	SubmittedAt Time   `json:"submitted_at,omitempty" doc:"When the form was submitted." pii:"none"`
 	FirstForm   Bool   `json:"first_form,omitempty" doc:"Whether it is the first form of the contact." pii:"none"`
 	Fields      []Pair `json:"fields,omitempty" doc:"What was filled in."`
@@ -336,8 +336,8 @@ type Attribution struct {
 	Medium         string      `json:"medium,omitempty" doc:"The medium, such as cpc." pii:"none"`
 	Campaign       string      `json:"campaign,omitempty" doc:"The marketing campaign." pii:"none"`
 	Keywords       string      `json:"keywords,omitempty" doc:"The keywords that were searched for." pii:"none"`
-	LandingPageURL string      `json:"landing_page_url,omitempty" doc:"The page that the contact came to first." pii:"none"`
-	ReferrerURL    string      `json:"referrer_url,omitempty" doc:"The page that the contact came from." pii:"none"`
+	LandingPageURL string      `json:"landing_page_url,omitempty" doc:"The page that the contact came to first." pii:"personal"`
+	ReferrerURL    string      `json:"referrer_url,omitempty" doc:"The page that the contact came from." pii:"personal"`
 	UTMSource      string      `json:"utm_source,omitempty" doc:"The parameter utm_source of the landing page." pii:"none"`
 	UTMMedium      string      `json:"utm_medium,omitempty" doc:"The parameter utm_medium of the landing page." pii:"none"`
 	UTMCampaign    string      `json:"utm_campaign,omitempty" doc:"The parameter utm_campaign of the landing page." pii:"none"`
@@ -359,8 +359,8 @@ type Milestone struct {
 	Medium         string `json:"medium,omitempty" doc:"The medium, such as cpc." pii:"none"`
 	Campaign       string `json:"campaign,omitempty" doc:"The marketing campaign." pii:"none"`
 	Keywords       string `json:"keywords,omitempty" doc:"The keywords that were searched for." pii:"none"`
-	LandingPageURL string `json:"landing_page_url,omitempty" doc:"The page that the contact came to first." pii:"none"`
-	ReferrerURL    string `json:"referrer_url,omitempty" doc:"The page that the contact came from." pii:"none"`
+	LandingPageURL string `json:"landing_page_url,omitempty" doc:"The page that the contact came to first." pii:"personal"`
+	ReferrerURL    string `json:"referrer_url,omitempty" doc:"The page that the contact came from." pii:"personal"`
 }
 
 // Issue says that a field of the event could not be read from the payload, and why. Raw
