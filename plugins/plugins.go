@@ -1,4 +1,4 @@
-// Package plugins compiles the vendors and the components in: a line each component.
+// Package plugins compiles in all vendors, and the components: a line each.
 package plugins
 
 import (
