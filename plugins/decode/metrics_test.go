@@ -110,6 +110,7 @@ func TestCounts(t *testing.T) {
 		"webhook_events vendor=mobiniti schema=vendor":                 4,
 		"webhook_issues vendor=callrail reason=not_a_number":           4,
 		"webhook_issues vendor=callrail reason=not_a_time":             4,
+		"webhook_issues vendor=callrail reason=unknown_event":          4,
 		"webhook_issues vendor=mobiniti reason=not_a_phone":            4,
 		"webhook_undecodable vendor=callrail reason=malformed":         4,
 		"webhook_undecodable vendor=callrail reason=event_too_large":   4,

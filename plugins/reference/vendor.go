@@ -22,6 +22,9 @@ func Vendor(v *vendors.Vendor) string {
 	if !v.Closed {
 		fmt.Fprintf(&b, "| another | %s.`<native event>` |\n", v.Name)
 	}
+	if len(v.RedactedKeys) > 0 {
+		fmt.Fprintf(&b, "\nThese keys hold secrets, and are removed from every payload, in any letter case and at any depth: `%s`.\n", strings.Join(v.RedactedKeys, "`, `"))
+	}
 	read, rawOnly := keys(v)
 	b.WriteString("\n## Keys that become fields\n\nA field that several keys are read for takes the first that can be read. `[]` stands for the elements of an array, `*` for names that\nthe vendor or its customer chooses. [The dictionary](dictionary.md) explains the fields. The last column names the\nnative events in whose samples the key stands.\n\n| key | field | native events |\n|---|---|---|\n")
 	for _, k := range read {

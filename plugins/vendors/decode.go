@@ -28,22 +28,15 @@ type Input struct {
 
 	vendor *Vendor
 	reader Reader
-	known  bool // a bound native structure has a field for a key of the payload
+	name   []event.Issue // why the name of the native event could not be read
 }
 
-// Bind returns the payload as a native structure, as payload.Bind does. Every conversion
-// reads the payload by Bind or BindTo, so that Decode knows whether the payload has any key
-// that the conversion reads: a payload with none of these keys is not of the native event
-// that the route declares.
-func Bind[T any](in *Input) (native T) {
-	BindTo(in, &native)
-	return native
-}
-
-// BindTo fills an empty native structure from the payload, as Bind does.
-func BindTo[T any](in *Input, native *T) {
-	if payload.BindTo(in.Payload, native) {
-		in.known = true
+// Reads tells Decode that the conversion reads these values of the payload without a Reader.
+// A payload with none of the keys that the conversion reads is not of the native event that
+// the route declares.
+func (in *Input) Reads(values ...payload.Value) {
+	for _, v := range values {
+		in.reader.found = in.reader.found || v.Kind() != payload.Missing
 	}
 }
 
@@ -203,10 +196,8 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	native, ok := v.Native(c.in.Event)
 	switch {
 	case !ok:
+		c.unknown = c.in.Event != ""
 		draft := v.Other(&c.in)
-		if v.Closed && c.in.Event != "" {
-			draft.Read.issue("vendorevent", event.UnknownEvent)
-		}
 		return emit(c.complete(&draft))
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
@@ -233,7 +224,9 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 // unlikeDeclared reports whether the route declares a native event but the payload has none
 // of the keys that the conversion reads. It has to be called after the conversion. A key
 // counts whatever its value is, because vendors send null and values of wrong types.
-func (c *completion) unlikeDeclared() bool { return c.basis == event.BasisDeclared && !c.in.known }
+func (c *completion) unlikeDeclared() bool {
+	return c.basis == event.BasisDeclared && !c.in.reader.found
+}
 
 // unrecognized converts a payload that is not of the native event that the route declares.
 func (c *completion) unrecognized() Draft {
@@ -249,7 +242,10 @@ func (c *completion) unrecognized() Draft {
 func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, contradiction bool) {
 	declared := Clean(d.Event, maxVendorEvent)
 	if v.Named != nil {
-		if in.Event = Clean(v.Named(in.Read(), in.Payload), maxVendorEvent); in.Event != "" {
+		r := in.Read()
+		in.Event = Clean(v.Named(r, in.Payload), maxVendorEvent)
+		in.name, r.found = r.issues, false // the keys that name the native event are none of the conversion's
+		if in.Event != "" {
 			return event.BasisPayload, declared != "" && declared != in.Event
 		}
 	}
@@ -273,6 +269,7 @@ type completion struct {
 	in            Input
 	basis         event.Basis
 	contradiction bool   // the route declares another native event than the payload is of
+	unknown       bool   // the vendor's list has no such native event
 	text          []byte // a buffer, for the text that an id is computed from, and then for the id, subject and partition key
 }
 
@@ -316,6 +313,10 @@ func (c *completion) complete(draft *Draft) event.Event {
 	}
 	if c.in.Payload.Mended() {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
+	}
+	e.Data.Issues = append(e.Data.Issues, c.in.name...)
+	if c.unknown {
+		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.UnknownEvent})
 	}
 	if c.contradiction {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "vendorevent", Reason: event.Contradiction})
@@ -426,8 +427,8 @@ const (
 // Clean returns s without the characters that an attribute of CloudEvents must not hold,
 // cut to at most that many bytes. It does not cut a character in two.
 func Clean(s string, most int) string {
-	if !printable(s) && strings.ContainsFunc(s, forbidden) {
-		s = strings.Map(func(r rune) rune {
+	if !printable(s) {
+		s = strings.Map(func(r rune) rune { // which turns what is no UTF-8 into U+FFFD
 			if forbidden(r) {
 				return -1
 			}
@@ -465,5 +466,5 @@ func printable(s string) bool {
 
 // forbidden reports whether an attribute must not hold the character.
 func forbidden(r rune) bool {
-	return unicode.IsControl(r) || r == utf8.RuneError || r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef
+	return unicode.IsControl(r) || r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef
 }

@@ -23,7 +23,7 @@ func example() *Vendor {
 		Steps payload.Value `json:"steps"`
 	}
 	convert := func(in *Input) Draft {
-		w, r := Bind[webhook](in), in.Read()
+		w, r := payload.Bind[webhook](in.Payload), in.Read()
 		inner := Object[webhook](r, "message", w.Inner)
 		at := r.Time("message.sent_at", w.At)
 		phone, asSent := r.ContactPhone(w.From)

@@ -17,6 +17,7 @@ import (
 type Reader struct {
 	northAmerican bool
 	issues        []event.Issue
+	found         bool   // the payload has a key that was read
 	trace         *trace // nil unless the decoding is to be explained
 }
 
@@ -46,8 +47,10 @@ func (r *Reader) read(field string, reason event.Reason, parse func(string) (str
 	var failed event.Reason
 	for _, v := range values {
 		if v.Absent() {
+			r.found = r.found || v.Kind() != payload.Missing // a key counts whatever its value is: vendors send null
 			continue
 		}
+		r.found = true
 		why := event.WrongType
 		if s, ok := v.Scalar(); ok {
 			if s, ok = parse(s); ok {
@@ -303,6 +306,7 @@ func (r *Reader) object(field string, v payload.Value) payload.Value {
 }
 
 func (r *Reader) container(field string, kind payload.Kind, v payload.Value) payload.Value {
+	r.found = r.found || v.Kind() != payload.Missing
 	if v.Absent() {
 		r.Note(field, v)
 		return payload.Value{}

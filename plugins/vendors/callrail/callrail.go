@@ -89,7 +89,7 @@ func only[T any, P native[T]](declared family, convert func(*T, *vendors.Reader)
 			*structure = *new(T) // the next payload finds an empty structure
 			structures.Put(structure)
 		}()
-		vendors.BindTo(in, structure)
+		payload.BindTo(in.Payload, structure)
 		if actual := P(structure).family(); actual != "" && actual != declared {
 			draft := other(in)
 			draft.Type = event.Unrecognized("callrail")
@@ -149,6 +149,8 @@ type record struct {
 	CompanyName         payload.Value `json:"company_name"`
 	CompanyTimeZone     payload.Value `json:"company_time_zone"`
 	LeadStatus          payload.Value `json:"lead_status"`
+	Agent               payload.Value `json:"agent"` // a name, or an object
+	AgentEmail          payload.Value `json:"agent_email"`
 
 	// These keys tell calls, texts and forms apart.
 	CallType          payload.Value `json:"call_type"`
@@ -223,7 +225,6 @@ type call struct {
 	Spam                payload.Value `json:"spam"`
 	KeywordsSpotted     payload.Value `json:"keywords_spotted"`
 	CallHighlights      payload.Value `json:"call_highlights"`
-	AgentEmail          payload.Value `json:"agent_email"`
 	Changes             payload.Value `json:"changes"`
 }
 
@@ -233,7 +234,6 @@ type text struct {
 	Timestamp      payload.Value `json:"timestamp"`
 	ConversationID payload.Value `json:"conversation_id"`
 	ThreadID       payload.Value `json:"thread_resource_id"`
-	Agent          payload.Value `json:"agent"` // a name, or an object
 }
 
 type agent struct {
@@ -282,7 +282,7 @@ func callCompleted(c *call, r *vendors.Reader) vendors.Draft {
 	draft.Type = event.CallCompleted
 	draft.Data.Call = completed(c, r, draft.Data.Direction)
 	draft.Time = draft.Data.Call.StartedAt
-	draft.Data.Agent = event.Agent{Email: r.Email("agent.email", c.AgentEmail)}
+	draft.Data.Agent = agentOf(&c.record, r)
 	return draft
 }
 
@@ -291,7 +291,7 @@ func callModified(c *call, r *vendors.Reader) vendors.Draft {
 	draft.Type = event.CallUpdated
 	draft.ID = vendors.Content() // a call may be modified several times, and no key says when
 	draft.Data.Call = completed(c, r, draft.Data.Direction)
-	draft.Data.Agent = event.Agent{Email: r.Email("agent.email", c.AgentEmail)}
+	draft.Data.Agent = agentOf(&c.record, r)
 	draft.Data.Changes = changes(r, c.Changes)
 	return draft
 }
@@ -412,7 +412,7 @@ func convertText(t *text, r *vendors.Reader, contactNumber payload.Value) vendor
 		Data: event.Data{
 			Channel: event.ChannelSMS,
 			Contact: customer,
-			Agent:   convertAgent(r, t.Agent),
+			Agent:   agentOf(&t.record, r),
 			Account: account(&t.record, r),
 			Message: event.Message{
 				ID:             r.Text("message.id", t.ResourceID, t.ID),
@@ -466,6 +466,7 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 		Data: event.Data{
 			Channel: event.ChannelPhone,
 			Contact: caller,
+			Agent:   agentOf(&v.record, r),
 			Account: account(&v.record, r),
 			Call: &event.Call{
 				ID:        callID,
@@ -480,14 +481,10 @@ func voiceAssistAnswered(v *voiceAssist, r *vendors.Reader) vendors.Draft {
 func other(in *vendors.Input) vendors.Draft {
 	o, r := payload.Bind[struct {
 		record
-		AgentEmail payload.Value `json:"agent_email"`
-		Agent      payload.Value `json:"agent"`
+		ConversationID payload.Value `json:"conversation_id"`
+		ThreadID       payload.Value `json:"thread_resource_id"`
 	}](in.Payload), in.Read()
 	customer := contact(&o.record, r, o.CustomerPhoneNumber)
-	employee := convertAgent(r, o.Agent)
-	if employee.Email == "" {
-		employee.Email = r.Email("agent.email", o.AgentEmail)
-	}
 	resourceID := id(&o.record)
 	kinds := map[string]string{"CAL": "call", "SCI": "message", "MSG": "message", "FRM": "form"}
 	var subject vendors.Subject
@@ -497,11 +494,11 @@ func other(in *vendors.Input) vendors.Draft {
 	return vendors.Draft{
 		ID:      vendors.Content(),
 		Subject: subject,
-		Person:  vendors.Ladder{customer.ID, customer.Phone},
+		Person:  vendors.Ladder{customer.ID, customer.Phone, r.Text("partitionkey", o.ConversationID, o.ThreadID)},
 		Read:    r,
 		Data: event.Data{
 			Contact: customer,
-			Agent:   employee,
+			Agent:   agentOf(&o.record, r),
 			Account: account(&o.record, r),
 		},
 	}
@@ -545,15 +542,17 @@ func account(o *record, r *vendors.Reader) event.Account {
 	}
 }
 
-func convertAgent(r *vendors.Reader, v payload.Value) event.Agent {
-	if v.Kind() != payload.Object {
-		return event.Agent{Name: r.Text("agent.name", v)}
+// agentOf converts our side's person, whom calls name by an e-mail address, and texts by a
+// name or an object.
+func agentOf(o *record, r *vendors.Reader) event.Agent {
+	if o.Agent.Kind() != payload.Object {
+		return event.Agent{Name: r.Text("agent.name", o.Agent), Email: r.Email("agent.email", o.AgentEmail)}
 	}
-	a := vendors.Object[agent](r, "agent", v)
+	a := vendors.Object[agent](r, "agent", o.Agent)
 	return event.Agent{
 		ID:    r.Text("agent.id", a.ID),
 		Name:  r.Text("agent.name", a.Name),
-		Email: r.Email("agent.email", a.Email),
+		Email: r.Email("agent.email", a.Email, o.AgentEmail),
 	}
 }
 

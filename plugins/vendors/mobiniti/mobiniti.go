@@ -175,7 +175,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 }
 
 func rejected(in *vendors.Input) vendors.Draft {
-	f, r := vendors.Bind[rejection](in), in.Read()
+	f, r := payload.Bind[rejection](in.Payload), in.Read()
 	return vendors.Draft{
 		Type: event.MessageRejected,
 		ID:   vendors.Content(),
@@ -206,7 +206,7 @@ func other(in *vendors.Input) vendors.Draft {
 
 // contactOf returns the payload as sent, a reader for the event, and the contact.
 func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
-	c, r := vendors.Bind[contact](in), in.Read()
+	c, r := payload.Bind[contact](in.Payload), in.Read()
 	converted := event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		Email:          r.Email("contact.email", c.Email),

@@ -49,6 +49,9 @@ type message struct {
 
 func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 	s := newSlicer(in)
+	if in.Reads(s.TotalMessages, s.Statuses, s.Messages); s.TotalMessages.Kind()+s.Statuses.Kind()+s.Messages.Kind() == payload.Missing {
+		return emit(vendors.Draft{Read: in.Read()}) // it is no report, which Decode sees
+	}
 	if err := s.join(in); err != nil {
 		return err
 	}
@@ -262,7 +265,7 @@ type listedStatus struct {
 }
 
 func newSlicer(in *vendors.Input) *slicer {
-	s := &slicer{report: vendors.Bind[report](in)}
+	s := &slicer{report: payload.Bind[report](in.Payload)}
 	others := in.Payload.Rewrite(func(_ string, member payload.Value) string {
 		if member == s.Statuses || member == s.Messages || member == s.TotalMessages {
 			return ""

@@ -122,7 +122,7 @@ type choice struct {
 // native data structure conversion
 
 func callFinished(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	c := vendors.Object[call](r, "call", w.Call)
 	callID, beganAt := r.Text("call.id", c.ID), r.Time("call.started_at", c.BeganAt)
 	answered, outcome := outcomeOf(r, c.Outcome)
@@ -173,7 +173,7 @@ func textReceived(in *vendors.Input) vendors.Draft {
 }
 
 func convertText(in *vendors.Input, eventType string, direction event.Direction) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	t := vendors.Object[textMessage](r, "message", w.TextMessage)
 	messageID, sentAt := r.Text("message.id", t.ID), r.Time("message.sent_at", t.SentAt)
 	who := contact(r, w.Target)
@@ -201,7 +201,7 @@ func convertText(in *vendors.Input, eventType string, direction event.Direction)
 }
 
 func emailSent(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	e := vendors.Object[email](r, "email", w.Email)
 	emailID, sentAt := r.Text("email.id", e.ID), r.Time("email.sent_at", e.SentAt)
 	who := contact(r, w.Target)
@@ -232,7 +232,7 @@ func emailSent(in *vendors.Input) vendors.Draft {
 // the payload says that the contact is not subscribed. Two equal payloads may be two true
 // unsubscribes, because no key says when they happened: so the id is one of content.
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	s := vendors.Object[subscription](r, "subscription", w.Subscription)
 	who, channel := contact(r, w.Target), r.Channel("subscription.channel", s.Kind)
 	r.Note("channel", s.Kind)
@@ -267,7 +267,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 // other converts a payload that is of no known native event. The contact, agent and campaign
 // are read, because all native events have the same keys for them.
 func other(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	who := contact(r, w.Target)
 	return vendors.Draft{
 		ID:     vendors.Content(),

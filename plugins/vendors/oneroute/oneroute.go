@@ -113,7 +113,7 @@ type channel struct {
 // native data structure conversion
 
 func newMessage(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	m := vendors.Object[message](r, "message", w.Message)
 	s := vendors.Object[sender](r, "direction", m.Sender)
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)
@@ -188,7 +188,7 @@ func identity(m *message, s *sender, c *conversation) vendors.Identity {
 // other converts a payload that is of no known native event. The conversation is read,
 // because the vendor sends it with every message.
 func other(in *vendors.Input) vendors.Draft {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	c := vendors.Object[conversation](r, "conversation", w.Conversation)
 	ours := vendors.Object[channel](r, "account", c.Channel)
 	draft := convert(r, &c, &ours)

@@ -169,7 +169,7 @@ func appointmentChanged(in *vendors.Input) vendors.Draft {
 // convert converts what all native events have in common. The members of contact that are
 // named in changed are parts of the identity.
 func convert(in *vendors.Input, changed ...string) (vendors.Draft, contact) {
-	w, r := vendors.Bind[webhook](in), in.Read()
+	w, r := payload.Bind[webhook](in.Payload), in.Read()
 	c := vendors.Object[contact](r, "contact", w.Contact)
 	s := vendors.Object[sender](r, "agent", c.Sender)
 	identity := vendors.Content()
