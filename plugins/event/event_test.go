@@ -205,3 +205,15 @@ func TestLookup(t *testing.T) {
 		require.Equal(t, kind != "", ok, path)
 	}
 }
+
+func TestBool(t *testing.T) {
+	for text, want := range map[string]event.Bool{"true": event.True, "false": event.False, "null": 0} {
+		b := event.Bool(3) // none of the values
+		require.NoError(t, json.Unmarshal([]byte(text), &b))
+		require.Equal(t, want, b)
+		written, err := json.Marshal(b)
+		require.NoError(t, err)
+		require.Equal(t, text, string(written))
+	}
+	require.ErrorContains(t, new(event.Bool).UnmarshalJSON([]byte(`"true"`)), "expected true or false")
+}
