@@ -15,30 +15,28 @@ func Bind[T any](v Value) T {
 	return native
 }
 
-// BindTo fills an empty native structure from an object, and reports whether the object
-// has a member that the structure has a field for. The structure has to be a struct whose
-// fields, those of embedded structs included, are of type Value and carry the name of a
+// BindTo fills an empty native structure from an object. The structure has to be a struct
+// whose fields, those of embedded structs included, are of type Value and carry the name of a
 // member in a json tag. A member without a field is passed over, and a field without a
 // member stays a missing value. If the value is no object, nothing is filled.
-func BindTo[T any](v Value, native *T) (found bool) {
+func BindTo[T any](v Value, native *T) {
 	f := fieldsOf(reflect.TypeFor[T]())
-	return v.Kind() == Object && f.bind(v, unsafe.Pointer(native))
+	if v.Kind() == Object {
+		f.bind(v, unsafe.Pointer(native))
+	}
 }
 
-// bind sets the fields of the struct at native, and reports whether it has set one. The
-// struct has to be of the type that f was made from by fieldsOf, which has seen that there
-// is a Value at every offset.
-func (f fields) bind(v Value, native unsafe.Pointer) (found bool) {
+// bind sets the fields of the struct at native. The struct has to be of the type that f was
+// made from by fieldsOf, which has seen that there is a Value at every offset.
+func (f fields) bind(v Value, native unsafe.Pointer) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
 		if offset, ok := f.offset(unquoted(doc.keyText(n), n.keyEscaped)); ok {
 			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at}
-			found = true
 		}
 		at = n.next
 	}
-	return found
 }
 
 // fields is a hash table of the offsets of a struct's fields by their names. Every member

@@ -31,14 +31,9 @@ type Input struct {
 	name   []event.Issue // why the name of the native event could not be read
 }
 
-// Reads tells Decode that the conversion reads these values of the payload without a Reader.
-// A payload with none of the keys that the conversion reads is not of the native event that
-// the route declares.
-func (in *Input) Reads(values ...payload.Value) {
-	for _, v := range values {
-		in.reader.found = in.reader.found || v.Kind() != payload.Missing
-	}
-}
+// Reads tells Decode that the conversion reads these values of the payload without a Reader
+// (see Reader.Note).
+func (in *Input) Reads(values ...payload.Value) { in.reader.find(values...) }
 
 // TooMany returns the error of a payload that gives more than MaxEvents events.
 func (in *Input) TooMany() error {
@@ -222,8 +217,7 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 }
 
 // unlikeDeclared reports whether the route declares a native event but the payload has none
-// of the keys that the conversion reads. It has to be called after the conversion. A key
-// counts whatever its value is, because vendors send null and values of wrong types.
+// of the keys that the conversion reads. It has to be called after the conversion.
 func (c *completion) unlikeDeclared() bool {
 	return c.basis == event.BasisDeclared && !c.in.reader.found
 }

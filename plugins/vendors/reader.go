@@ -30,10 +30,21 @@ func (r *Reader) issue(field string, reason event.Reason) {
 // Contradict notes that the payload is not of the native event that the route declares.
 func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 
-// Note tells Explain that a field is derived from values that other fields have read.
+// Note tells that a field is read from values, or is derived from values that other fields
+// have read: for Explain, and because a payload with none of the keys that are read is not of
+// the native event that the route declares.
 func (r *Reader) Note(field string, values ...payload.Value) {
+	r.find(values...)
 	if r.trace != nil {
 		r.trace.note(field, values)
+	}
+}
+
+// find notes whether the payload has one of the values. A key counts whatever its value is,
+// because vendors send null and values of wrong types.
+func (r *Reader) find(values ...payload.Value) {
+	for i := 0; i < len(values) && !r.found; i++ {
+		r.found = values[i].Kind() != payload.Missing
 	}
 }
 
@@ -41,16 +52,12 @@ func (r *Reader) Note(field string, values ...payload.Value) {
 // none of the scalars, there is an issue with the reason; where there is an array or object
 // instead of a scalar, the reason is wrong_type.
 func (r *Reader) read(field string, reason event.Reason, parse func(string) (string, bool), values []payload.Value) string {
-	if r.trace != nil {
-		r.trace.note(field, values)
-	}
+	r.Note(field, values...)
 	var failed event.Reason
 	for _, v := range values {
 		if v.Absent() {
-			r.found = r.found || v.Kind() != payload.Missing // a key counts whatever its value is: vendors send null
 			continue
 		}
-		r.found = true
 		why := event.WrongType
 		if s, ok := v.Scalar(); ok {
 			if s, ok = parse(s); ok {
@@ -306,7 +313,7 @@ func (r *Reader) object(field string, v payload.Value) payload.Value {
 }
 
 func (r *Reader) container(field string, kind payload.Kind, v payload.Value) payload.Value {
-	r.found = r.found || v.Kind() != payload.Missing
+	r.find(v)
 	if v.Absent() {
 		r.Note(field, v)
 		return payload.Value{}

@@ -609,6 +609,7 @@ func milestones(r *vendors.Reader, v payload.Value) []event.Milestone {
 // names of event.Data. The vendor does not say whether an element is a name or an object
 // that has a name, so both are read.
 func changes(r *vendors.Reader, v payload.Value) []string {
+	r.Note("changes", v)
 	var converted []string
 	seen := map[string]bool{}
 	add := func(element payload.Value) {
