@@ -47,16 +47,8 @@ var fieldsWithoutSample = map[string]string{
 // TestEveryFieldHasSample finds fields of events that no sample fills.
 func TestEveryFieldHasSample(t *testing.T) {
 	filled := map[string]bool{}
-	for _, s := range allSamples(t) {
-		events, err := decode(s.vendor, &s.delivery)
-		if err != nil || s.packed() {
-			continue
-		}
-		for _, e := range events {
-			for _, value := range fieldsOf(t, e) {
-				filled[value.path] = true
-			}
-		}
+	for v := range given(t) {
+		filled[v.path] = true
 	}
 	for path := range fieldsWithoutSample {
 		require.Contains(t, dictionary, path)
@@ -69,23 +61,30 @@ func TestEveryFieldHasSample(t *testing.T) {
 
 // TestEveryValueHasSample finds values of closed lists that no sample gives.
 func TestEveryValueHasSample(t *testing.T) {
-	given := map[string]bool{}
+	all := given(t)
+	for _, path := range []string{"channel", "direction", "call.outcome", "issues.reason"} {
+		for _, text := range dictionary[path].Values {
+			require.True(t, all[value{path, text}], "expected a sample that gives %s %s", path, text)
+		}
+	}
+}
+
+// given returns what the samples give.
+func given(t *testing.T) map[value]bool {
+	t.Helper()
+	all := map[value]bool{}
 	for _, s := range allSamples(t) {
 		events, err := decode(s.vendor, &s.delivery)
 		if err != nil || s.packed() {
 			continue
 		}
 		for _, e := range events {
-			for _, value := range fieldsOf(t, e) {
-				given[value.path+" "+value.text] = true
+			for _, v := range fieldsOf(t, e) {
+				all[v] = true
 			}
 		}
 	}
-	for _, path := range []string{"channel", "direction", "call.outcome", "issues.reason"} {
-		for _, value := range dictionary[path].Values {
-			require.True(t, given[path+" "+value], "expected a sample that gives %s %s", path, value)
-		}
-	}
+	return all
 }
 
 // dictionary has the fields of data by their paths, as in call, call.tags and

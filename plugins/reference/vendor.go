@@ -2,7 +2,6 @@ package reference
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -106,8 +105,7 @@ func keys(v *vendors.Vendor) (read, rawOnly []*key) {
 
 // within reports whether a key stands within the value of another.
 func within(name, outer string) bool {
-	rest, ok := strings.CutPrefix(name, outer)
-	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
+	return name != outer && vendors.WireKey{Name: name}.Within(outer)
 }
 
 // add adds a native event in which this becomes of the key.
@@ -123,24 +121,10 @@ func add(all []*key, name, becomes, native string) []*key {
 
 // explanations explains the samples that are of a native event and have no issues.
 func explanations(v *vendors.Vendor, native string) (all []*vendors.Explanation) {
-	if v.Samples == nil {
-		return nil
-	}
-	for _, folder := range []string{native, vendors.Undeclared} {
-		declared := native
-		if folder == vendors.Undeclared {
-			declared = ""
-		}
-		files, _ := fs.Glob(v.Samples, "testdata/"+folder+"/*.json") // the pattern is valid
-		for _, file := range files {
-			body, err := fs.ReadFile(v.Samples, file)
-			if err != nil {
-				continue
-			}
-			e, err := v.Explain(&delivery.Delivery{Vendor: v.Name, Event: declared, Body: body})
-			if err == nil && e.VendorEvent == native && len(e.Issues) == 0 {
-				all = append(all, e)
-			}
+	for declared, body := range v.SamplesOf(native) {
+		e, err := v.Explain(&delivery.Delivery{Vendor: v.Name, Event: declared, Body: body})
+		if err == nil && e.VendorEvent == native && len(e.Issues) == 0 {
+			all = append(all, e)
 		}
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -23,40 +24,52 @@ func (v *Vendor) Sample(native string) ([]byte, error) {
 		return nil, fmt.Errorf("looking for a sample of %s: expected some, it has none", v.Name)
 	}
 	var plain []byte
-	folders := []string{native, Undeclared}
-	if v.Named != nil {
-		slices.Reverse(folders) // a sample that names its native event needs no route that declares it
-	}
-	for _, folder := range folders {
-		declared := native
-		if folder == Undeclared {
-			declared = "" // the payload names the native event, or its shape tells it
+	for declared, body := range v.SamplesOf(native) {
+		eventType, ok := v.plainType(native, declared, body)
+		if !ok {
+			continue
 		}
-		files, err := fs.Glob(v.Samples, path.Join("testdata", folder, "*.json"))
-		if err != nil {
-			return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
+		if e, known := v.Native(native); !known || eventType == e.Types[0] {
+			return body, nil
 		}
-		for _, file := range files {
-			body, err := fs.ReadFile(v.Samples, file)
-			if err != nil {
-				return nil, fmt.Errorf("looking for a sample of %s: %w", v.Name, err)
-			}
-			eventType, ok := v.plainType(native, declared, body)
-			if !ok {
-				continue
-			}
-			if e, known := v.Native(native); !known || eventType == e.Types[0] {
-				return body, nil
-			}
-			if plain == nil {
-				plain = body
-			}
+		if plain == nil {
+			plain = body
 		}
 	}
 	if plain == nil {
 		return nil, fmt.Errorf("looking for a sample of %s: expected one of the native events %s, got %q", v.Name, strings.Join(v.EventNames(), ", "), native)
 	}
 	return plain, nil
+}
+
+// SamplesOf yields the bodies of the samples that may be of a native event, each with the
+// native event that the route declares, which is "" where the payload has to tell.
+func (v *Vendor) SamplesOf(native string) iter.Seq2[string, []byte] {
+	return func(yield func(declared string, body []byte) bool) {
+		if v.Samples == nil {
+			return
+		}
+		folders := []string{native, Undeclared}
+		if v.Named != nil {
+			slices.Reverse(folders) // a sample that names its native event needs no route that declares it
+		}
+		for _, folder := range folders {
+			declared := native
+			if folder == Undeclared {
+				declared = ""
+			}
+			files, _ := fs.ReadDir(v.Samples, path.Join("testdata", folder)) // a folder that is not there has no files
+			for _, file := range files {
+				if path.Ext(file.Name()) != ".json" {
+					continue
+				}
+				body, err := fs.ReadFile(v.Samples, path.Join("testdata", folder, file.Name()))
+				if err == nil && !yield(declared, body) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // plainType decodes a body as the declared native event. It returns the type of the events,

@@ -3,9 +3,7 @@ package consumers_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,11 +39,7 @@ func TestDuckDB(t *testing.T) {
 			h.Deliver(t, samples...)
 			h.Drained(t)
 			dir := t.TempDir()
-			for _, o := range s.Objects(t, bucket) {
-				path := filepath.Join(dir, filepath.FromSlash(o.Key))
-				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-				require.NoError(t, os.WriteFile(path, o.Body, 0o600))
-			}
+			services.WriteObjects(t, dir, s.Objects(t, bucket))
 			var stderr bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), python, "-c", duckdb, table)
 			cmd.Dir, cmd.Stderr = dir, &stderr

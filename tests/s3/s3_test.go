@@ -232,10 +232,8 @@ func TestParquet(t *testing.T) {
 	services.RequireDeadLetters(t, samples, letters)
 	for _, o := range objects {
 		require.Equal(t, "application/vnd.apache.parquet", o.ContentType)
-		path := filepath.Join(dir, filepath.FromSlash(o.Key))
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, o.Body, 0o644))
 	}
+	services.WriteObjects(t, dir, objects)
 	types := map[string]string{
 		"time": "TIMESTAMP WITH TIME ZONE", "recordedtime": "TIMESTAMP WITH TIME ZONE", "data.call.started_at": "TIMESTAMP WITH TIME ZONE",
 		"data.call.duration_seconds": "DOUBLE", "data.call.answered": "BOOLEAN", "data.call.tags": "VARCHAR[]",

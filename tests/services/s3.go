@@ -146,3 +146,13 @@ func (s *S3) Objects(t testing.TB, bucket string) []Object {
 	sort.Slice(objects, func(i, j int) bool { return objects[i].Key < objects[j].Key })
 	return objects
 }
+
+// WriteObjects writes objects as files below a folder, at the paths that are their keys.
+func WriteObjects(t testing.TB, dir string, objects []Object) {
+	t.Helper()
+	for _, o := range objects {
+		path := filepath.Join(dir, filepath.FromSlash(o.Key))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, o.Body, 0o600))
+	}
+}

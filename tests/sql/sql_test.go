@@ -42,11 +42,7 @@ func TestQuestions(t *testing.T) {
 		bucket := s.Bucket(t)
 		replay(t, s, config, bucket, letters)
 		dir := t.TempDir()
-		for _, o := range s.Objects(t, bucket) {
-			path := filepath.Join(dir, filepath.FromSlash(o.Key))
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, o.Body, 0o600))
-		}
+		services.WriteObjects(t, dir, s.Objects(t, bucket))
 		for _, question := range questions(t) {
 			answer := ask(t, python, dir, view, "once.sql", question)
 			if known, ok := answers[question]; ok {
