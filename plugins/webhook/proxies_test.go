@@ -458,7 +458,7 @@ func (p *proxied) disagreements(all []*exchange, lines []line, known map[string]
 		}
 	}
 	for _, e := range all {
-		last := 0
+		last := -1 // HAProxy counts from 0
 		for _, a := range e.answers {
 			if a.id == "" {
 				continue
