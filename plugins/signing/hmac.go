@@ -193,7 +193,7 @@ func (m *mac) sum(text string, body []byte) []byte {
 // text and a body, or 0.
 func verifyMAC(macs []*mac, presented []byte, text string, body []byte) int {
 	for i, m := range macs {
-		if equal(presented, m.sum(text, body)) {
+		if Equal(presented, m.sum(text, body)) {
 			return i + 1
 		}
 	}

@@ -75,7 +75,7 @@ func (v *basicVerifier) Verify(r *Request) int {
 		return 0
 	}
 	position := match(v.secrets, password)
-	if !equal([]byte(username), []byte(v.username)) {
+	if !Equal([]byte(username), []byte(v.username)) {
 		return 0
 	}
 	return position

@@ -78,9 +78,9 @@ func (e *SecretError) Error() string {
 // unnamed is the challenge that names no scheme which a stranger could try.
 const unnamed = `Webhook realm="webhook"`
 
-// equal is the one comparison of what a stranger sent with what is secret. It
+// Equal is the one comparison of what a stranger sent with what is secret. It
 // takes the same time whatever is in b, its length included.
-func equal(a, b []byte) bool {
+func Equal(a, b []byte) bool {
 	x, y := sha256.Sum256(a), sha256.Sum256(b)
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
@@ -88,7 +88,7 @@ func equal(a, b []byte) bool {
 // match returns the position of the first secret that presented is, or 0.
 func match(secrets []string, presented string) int {
 	for i, s := range secrets {
-		if equal([]byte(presented), []byte(s)) {
+		if Equal([]byte(presented), []byte(s)) {
 			return i + 1
 		}
 	}

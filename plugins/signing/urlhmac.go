@@ -88,7 +88,7 @@ func (v *urlVerifier) Verify(r *Request) int {
 	switch sums := values[bodySum]; {
 	case len(sums) == 1:
 		sum := sha256.Sum256(r.Body)
-		if !equal(Hex.decode(sums[0], len(sum)), sum[:]) {
+		if !Equal(Hex.decode(sums[0], len(sum)), sum[:]) {
 			return 0
 		}
 	case len(sums) == 0 && isForm(r.Header):

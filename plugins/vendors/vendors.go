@@ -28,6 +28,9 @@ type Vendor struct {
 	// CALLRAIL_SIGNING_KEY. It ends in _PUBLIC_KEY if and only if the secret is a public
 	// key. By default it is <NAME>_PATH_TOKEN for a secret in the URL.
 	SecretEnv string
+	// Handshake is how the vendor asks, before it sends anything, whether somebody who
+	// knows its customer has a URL. Nil for a vendor that does not ask.
+	Handshake *Handshake
 
 	// Samples hold testdata/<native event>/<case>.json, "undeclared" for the native
 	// event where the payload tells: what is sent to try a deployment. Nil for none.
@@ -57,6 +60,17 @@ type Vendor struct {
 	NorthAmerican bool
 
 	source string // of events without an account
+}
+
+// Handshake is a GET of the URL to which a vendor is told to send. Its query has a token, which
+// the customer has told to the vendor, and a challenge, which is the answer.
+type Handshake struct {
+	Query     map[string]string // the parameters that have one value, such as hub.mode: subscribe
+	Token     string            // the parameter that holds the token: hub.verify_token
+	Challenge string            // the parameter that holds the challenge: hub.challenge
+	// SecretEnv names the environment variable that holds the token. It is not the one of
+	// the vendor's secret, which must not stand in a URL.
+	SecretEnv string
 }
 
 // NativeEvent is what a vendor says has happened.
@@ -127,6 +141,11 @@ func Register(v Vendor) {
 	mustHold(secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
 	mustHold(strings.HasSuffix(v.SecretEnv, signing.PublicKeySuffix) == v.Signing.Reads().PublicKey,
 		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, signing.PublicKeySuffix)
+	if h := v.Handshake; h != nil {
+		mustHold(h.Token != "" && h.Challenge != "", "vendor %s: its handshake has to have a token and a challenge", v.Name)
+		mustHold(secretEnv.MatchString(h.SecretEnv) && h.SecretEnv != v.SecretEnv,
+			"vendor %s: the environment variable of its handshake has to match %v, and to be its own", v.Name, secretEnv)
+	}
 	mustHold(strings.HasPrefix(v.Page, "https://"), "vendor %s: the page has to be an https URL", v.Name)
 	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
 	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)

@@ -1,47 +1,29 @@
 package webhook
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"runtime"
+	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
-// scheme is how the senders of a route are verified. Routes that share the pointer share
-// the secrets.
-type scheme struct {
-	signing.Scheme
-	reads signing.Reads
+// proof is how the senders of a route prove who they are. The routes of a vendor share it.
+type proof struct {
+	scheme   signing.Scheme
+	reads    signing.Reads
+	secret   string           // the environment variable of the secret
+	field    string           // the configuration's field that an error about the secret names
+	optional bool             // without a secret the routes are dropped, and the input starts
+	verifier signing.Verifier // nil until the secrets are loaded
 }
 
-func newScheme(s signing.Scheme) *scheme { return &scheme{s, s.Reads()} }
-
-// verifier tells who sent a request.
-type verifier interface {
-	// verify returns the position of the secret that verified the request, or 0.
-	verify(r *signing.Request) int
+func newProof(s signing.Scheme, secret, field string) *proof {
+	return &proof{scheme: s, reads: s.Reads(), secret: secret, field: field}
 }
 
-// accepting is a verifier with the secrets of some positions.
-type accepting struct {
-	signing.Verifier
-	positions []int // of the verifier's secrets
-}
-
-func (v *accepting) verify(r *signing.Request) int {
-	if at := v.Verify(r); at > 0 {
-		return v.positions[at-1]
+// load reads the secrets, unless they are loaded. The error is errNoSecret if there is none.
+func (p *proof) load(env environment, log *service.Logger) (err error) {
+	if p.verifier == nil {
+		p.verifier, err = newVerifier(p.scheme, p.secret, env, log)
 	}
-	return 0
+	return err
 }
-
-// nobody verifies nothing.
-type nobody struct{}
-
-func (nobody) Proof() string                                { return "" }
-func (nobody) Reads() signing.Reads                         { return signing.Reads{} }
-func (nobody) Verifier([]string) (signing.Verifier, error) { return nobody{}, nil }
-func (nobody) Sign(string, *signing.Request) error          { return nil }
-func (nobody) Verify(*signing.Request) int                  { return 0 }
-func (nobody) verify(*signing.Request) int                  { return 0 }
