@@ -212,7 +212,7 @@ func reserialise(body []byte) [][]byte {
 	var others [][]byte
 	last := body
 	for _, text := range [][]byte{compact.Bytes(), payload.AppendLiteral(nil, compact.String())} {
-		if !bytes.Equal(text, last) {
+		if string(text) != string(last) {
 			others = append(others, text)
 		}
 		last = text

@@ -5,8 +5,8 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -21,7 +21,8 @@ import (
 // InBody is how Mailgun signs: an HMAC-SHA256 in hex that stands in the body beside what it
 // covers, a Unix time in seconds and a token, one directly behind the other. In JSON the three
 // are signature.timestamp, signature.token and signature.signature; in a form they are the
-// fields timestamp, token and signature. The key is the text of the secret.
+// fields timestamp, token and signature. The key is the text of the secret. What happens on a
+// subaccount has a parent-signature, too, by the key of the account above: either is enough.
 //
 // The HMAC does not cover the event: somebody who holds a signed request can put another event
 // beside the signature for as long as the tolerance lasts.
@@ -57,11 +58,18 @@ func (v *inBodyVerifier) Verify(r *Request) int {
 	if presented == nil {
 		return 0
 	}
-	return verifyMAC(v.macs, presented, p.timestamp+p.token, nil)
+	position := verifyMAC(v.macs, presented, p.timestamp+p.token, nil)
+	if parents := Hex.decode(p.parents, crypto.SHA256.Size()); position == 0 && parents != nil {
+		return verifyMAC(v.macs, parents, p.timestamp+p.token, nil)
+	}
+	return position
 }
 
 // proof is what a body says of who sent it.
-type proof struct{ timestamp, token, signature string }
+type proof struct {
+	timestamp, token, signature string
+	parents                     string // the signature by the key of the account above; "" for none
+}
 
 // field returns the place of a field, nil if a proof has none of that name.
 func (p *proof) field(name string) *string {
@@ -72,6 +80,8 @@ func (p *proof) field(name string) *string {
 		return &p.token
 	case "signature":
 		return &p.signature
+	case "parent-signature":
+		return &p.parents
 	}
 	return nil
 }
@@ -96,15 +106,20 @@ func findProof(h http.Header, body []byte) (p proof, ok bool) {
 // findInForm finds the proof in a form. A form that has a field twice has none.
 func (p *proof) findInForm(form []byte) bool {
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
-		if i := bytes.IndexByte(pair, '='); i > maxProof {
+		escapedName, escapedValue, _ := bytes.Cut(pair, []byte("="))
+		name, err := url.QueryUnescape(string(escapedName))
+		if err != nil {
+			return false
+		}
+		field := p.field(name)
+		if field == nil {
 			continue
 		}
-		name, value, ok := unescapedPair(pair[:min(len(pair), 8*maxProof)])
-		if field := p.field(name); field != nil {
-			if !ok || *field != "" || len(value) > maxProof {
-				return false
-			}
-			*field = value
+		if *field != "" || len(escapedValue) > maxProof {
+			return false
+		}
+		if *field, err = url.QueryUnescape(string(escapedValue)); err != nil {
+			return false
 		}
 	}
 	return true
@@ -136,7 +151,7 @@ func (p *proof) findInParts(parts *multipart.Reader) bool {
 func (p *proof) findInJSON(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	whole := eachMember(d, func(key string) error {
+	err := eachMember(d, func(key string) error {
 		if key != "signature" {
 			return d.SkipValue()
 		}
@@ -146,23 +161,26 @@ func (p *proof) findInJSON(text []byte) bool {
 		}
 		return eachMember(d, func(key string) error {
 			field := p.field(key)
-			if field == nil || d.PeekKind() == '{' || d.PeekKind() == '[' {
+			if field == nil {
+				return d.SkipValue()
+			}
+			*field = ""
+			switch d.PeekKind() {
+			case '"', '0':
+			default:
 				return d.SkipValue()
 			}
 			value, err := d.ReadToken()
-			if err != nil {
-				return err
+			if err == nil {
+				*field = value.String()
 			}
-			if *field = value.String(); len(*field) > maxProof {
-				*field = ""
-			}
-			return nil
+			return err
 		})
 	})
-	if whole != nil {
+	if err != nil {
 		return false
 	}
-	_, err := d.ReadToken()
+	_, err = d.ReadToken() // which has to be the end
 	return errors.Is(err, io.EOF)
 }
 
@@ -190,34 +208,62 @@ func eachMember(d *jsontext.Decoder, read func(key string) error) error {
 	return err
 }
 
-var errUnreadableForm = errors.New("reading form: expected names and values, percent-encoded")
-
 // Sign implements [Scheme]. It replaces the proof of the body.
 func (InBody) Sign(secret string, r *Request) error {
-	random := make([]byte, 25)
-	_, _ = rand.Read(random) // it never fails
-	p := proof{timestamp: strconv.FormatInt(r.Now.Unix(), 10), token: hex.EncodeToString(random)}
+	token := make([]byte, 25)
+	_, _ = rand.Read(token) // it never fails
+	p := proof{timestamp: strconv.FormatInt(r.Now.Unix(), 10), token: hex.EncodeToString(token)}
 	p.signature = Hex.encode(newMAC(crypto.SHA256, secret).sum(p.timestamp+p.token, nil))
+	replace := p.replaceInJSON
 	if isForm(r.Header) {
-		form, err := url.ParseQuery(string(r.Body))
-		if err != nil {
-			return errUnreadableForm
-		}
-		form.Set("timestamp", p.timestamp)
-		form.Set("token", p.token)
-		form.Set("signature", p.signature)
-		r.Body = []byte(form.Encode())
-		return nil
+		replace = p.replaceInForm
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(r.Body, &members); err != nil || members == nil {
-		return errors.New("reading body: expected a JSON object or a form, which holds the signature")
-	}
-	signature, err := json.Marshal(map[string]string{"timestamp": p.timestamp, "token": p.token, "signature": p.signature})
+	body, err := replace(r.Body)
 	if err != nil {
 		return err
 	}
-	members["signature"] = signature
-	r.Body, err = json.Marshal(members)
-	return err
+	r.Body = body
+	return nil
+}
+
+func (p *proof) replaceInForm(body []byte) ([]byte, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errUnreadableForm
+	}
+	form.Set("timestamp", p.timestamp)
+	form.Set("token", p.token)
+	form.Set("signature", p.signature)
+	return []byte(form.Encode()), nil
+}
+
+// replaceInJSON leaves the other members of the object where they are.
+func (p *proof) replaceInJSON(body []byte) ([]byte, error) {
+	var b bytes.Buffer
+	d, e := jsontext.NewDecoder(bytes.NewReader(body)), jsontext.NewEncoder(&b)
+	err := e.WriteToken(jsontext.BeginObject)
+	if err == nil {
+		err = eachMember(d, func(key string) error {
+			value, err := d.ReadValue()
+			if err != nil || key == "signature" {
+				return err
+			}
+			return errors.Join(e.WriteToken(jsontext.String(key)), e.WriteValue(value))
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading body: expected a JSON object or a form, which holds the signature: %w", err)
+	}
+	for _, token := range []jsontext.Token{
+		jsontext.String("signature"), jsontext.BeginObject,
+		jsontext.String("timestamp"), jsontext.String(p.timestamp),
+		jsontext.String("token"), jsontext.String(p.token),
+		jsontext.String("signature"), jsontext.String(p.signature),
+		jsontext.EndObject, jsontext.EndObject,
+	} {
+		if err := e.WriteToken(token); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
 }

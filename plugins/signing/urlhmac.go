@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -52,6 +53,8 @@ func (s URLHMAC) Sign(secret string, r *Request) error {
 	r.Header.Set(s.Header, Base64.encode(sum))
 	return nil
 }
+
+var errUnreadableForm = errors.New("reading form: expected names and values, percent-encoded")
 
 const bodySum = "bodySHA256"
 
