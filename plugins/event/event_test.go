@@ -140,9 +140,9 @@ func TestParsePhone(t *testing.T) {
 		{"+", "", ""},
 		{"", "", ""},
 	} {
-		got, _ := event.ParsePhone(test.in, true)
+		got, _ := event.ParsePhone(test.in, event.NorthAmerican)
 		require.Equal(t, test.northAmerican, got, test.in)
-		got, _ = event.ParsePhone(test.in, false)
+		got, _ = event.ParsePhone(test.in, event.International)
 		require.Equal(t, test.elsewhere, got, test.in)
 	}
 	for in, want := range map[string]bool{"911": true, "64600": true, "123456": true, "12": false, "1234567": false, "12a45": false, "": false} {

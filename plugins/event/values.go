@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"net/mail"
 	"strconv"
 	"strings"
 	"time"
@@ -136,6 +137,51 @@ func ParseTime(s string) (Time, bool) {
 	return Time(b), true
 }
 
+// ParseEpoch takes the seconds since 1970 in UTC, or the milliseconds if millis says so, and
+// returns the time with the fraction of the second as sent.
+func ParseEpoch(s string, millis bool) (Time, bool) {
+	whole, fraction, dotted := strings.Cut(s, ".")
+	if !isDigits(whole) || dotted && !isDigits(fraction) || len(whole) > 16 {
+		return "", false
+	}
+	if millis {
+		if len(whole) < 4 {
+			whole = strings.Repeat("0", 4-len(whole)) + whole
+		}
+		at := len(whole) - 3
+		if thousandths := whole[at:]; dotted || thousandths != "000" {
+			fraction = thousandths + fraction
+		}
+		whole = whole[:at]
+	}
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return "", false
+	}
+	t := time.Unix(seconds, 0).UTC()
+	if t.Year() > 9999 {
+		return "", false
+	}
+	text := t.Format("2006-01-02T15:04:05")
+	if fraction != "" {
+		text += "." + fraction
+	}
+	return Time(text + "Z"), true
+}
+
+// ParseMailTime takes a time as RFC 5322 writes it in the header of an e-mail, and RFC 1123
+// in headers of HTTP: Wed, 25 Nov 2026 10:00:00 +0000. It refuses a time without a zone.
+func ParseMailTime(s string) (Time, bool) {
+	t, err := mail.ParseDate(s)
+	if err != nil {
+		return "", false
+	}
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return "", false
+	}
+	return Time(t.Format("2006-01-02T15:04:05Z")), true
+}
+
 func daysIn(year int, month uint) uint {
 	switch month {
 	case 4, 6, 9, 11:
@@ -186,20 +232,33 @@ func parseOffset(s string) (int, bool) {
 	return hours*60 + minutes, true
 }
 
+// Numbering says how a vendor writes phone numbers.
+type Numbering uint8
+
+// The ways to write phone numbers. All vendors may write + and the country code.
+const (
+	International Numbering = iota
+	NorthAmerican           // numbers without a country code are of the North American plan
+	WithoutPlus             // the country code may stand without the +, as WhatsApp writes numbers
+)
+
 // ParsePhone takes a phone number, with or without punctuation, and returns the number in
-// E.164: + and 8 to 15 digits. With northAmerican it also takes 10 digits of the North
-// American plan, with or without a 1 in front. It refuses the numbers that carriers send in
-// the place of a withheld one. It knows nothing else of numbering plans, so that an upgrade
-// of this code never gives a person another number.
-func ParsePhone(s string, northAmerican bool) (string, bool) {
+// E.164: + and 8 to 15 digits. If numbers are North American, it also takes 10 digits of that
+// plan, with or without a 1 in front. It refuses the numbers that carriers send in the place
+// of a withheld one. It knows nothing else of numbering plans, so that an upgrade of this code
+// never gives a person another number.
+func ParsePhone(s string, numbering Numbering) (string, bool) {
 	digits := digitsOf(s)
+	if numbering == WithoutPlus && isE164("+"+digits) {
+		digits = "+" + digits
+	}
 	if isWithheld(digits) {
 		return "", false
 	}
 	if isE164(digits) {
 		return digits, true
 	}
-	if northAmerican {
+	if numbering == NorthAmerican {
 		ten := digits
 		if len(digits) == 11 && digits[0] == '1' {
 			ten = digits[1:]
@@ -228,6 +287,19 @@ func isWithheld(phone string) bool {
 func ParseShortCode(s string) (string, bool) {
 	digits := digitsOf(s)
 	return digits, len(digits) >= 3 && len(digits) <= 6 && isDigits(digits)
+}
+
+// ParseSenderName takes the name that a text shows instead of the sender's number: 1 to 11
+// letters, digits, spaces and signs, with a letter among them.
+func ParseSenderName(s string) (string, bool) {
+	letters := false
+	for _, c := range []byte(s) {
+		letter := 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if letters = letters || letter; !letter && !strings.ContainsRune("0123456789 &+-._", rune(c)) {
+			return "", false
+		}
+	}
+	return s, letters && len(s) <= 11
 }
 
 // digitsOf returns s without the punctuation of phone numbers.

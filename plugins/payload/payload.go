@@ -77,6 +77,9 @@ func (v Value) Release() {
 	documents.Put(v.doc)
 }
 
+// Within reports whether the value is a part of the document of another value.
+func (v Value) Within(other Value) bool { return v.doc == other.doc }
+
 // node says where a value stands in the text. A node takes 20 bytes, but a value in a list
 // of digits takes two bytes of text, so the size of a node decides how much memory a
 // hostile document takes.

@@ -117,9 +117,10 @@ func Refuse(reason delivery.Reason, format string, args ...any) error {
 	return &Undecodable{reason, fmt.Errorf(format, args...)}
 }
 
-// Payload reads the payload of a delivery and removes the vendor's redacted keys. Its
-// errors are of type *Undecodable; with the error for a payload that is JSON but no object
-// it also returns this JSON. The body of the delivery must not change while the payload, or
+// Payload reads the payload of a delivery and removes the vendor's redacted keys. The
+// payload is an object; for a vendor that puts several native events into a delivery it may
+// be an array. Its errors are of type *Undecodable; with the error for a payload that is
+// another JSON value it also returns this JSON. The body of the delivery must not change while the payload, or
 // an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
@@ -138,7 +139,7 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		document = whole.Without(v.RedactedKeys...)
 		whole.Release()
 	}
-	if document.Kind() != payload.Object {
+	if document.Kind() != payload.Object && (v.Pieces == nil || document.Kind() != payload.Array) {
 		return document, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
@@ -185,25 +186,56 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		*c = completion{text: c.text}
 		completions.Put(c)
 	}()
-	c.vendor, c.delivery = v, d
-	c.in = Input{Payload: document, MaxEvents: maxEvents, vendor: v, reader: Reader{northAmerican: v.NorthAmerican, trace: t}}
-	c.basis, c.contradiction = v.native(&c.in, d)
-	native, ok := v.Native(c.in.Event)
+	c.vendor, c.delivery, c.emit = v, d, emit
+	c.in = Input{MaxEvents: maxEvents, vendor: v, reader: Reader{numbering: v.Numbering, trace: t}}
+	if v.Pieces == nil {
+		return c.decode(document)
+	}
+	events := 0
+	for piece := range v.Pieces(document) {
+		if piece.Kind() != payload.Object {
+			return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", v.Name, len(d.Body), piece.Kind())
+		}
+		if events++; events > maxEvents {
+			return c.in.TooMany()
+		}
+		err := c.decode(piece)
+		if !piece.Within(document) {
+			piece.Release()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if events == 0 {
+		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", v.Name, len(d.Body))
+	}
+	return nil
+}
+
+// decode makes events from the payload of one native event.
+func (c *completion) decode(document payload.Value) error {
+	c.in.Payload, c.in.reader.found = document, false
+	c.basis, c.contradiction = c.vendor.native(&c.in, c.delivery)
+	native, ok := c.vendor.Native(c.in.Event)
+	c.unknown = !ok && c.in.Event != ""
+	if t := c.in.reader.trace; t != nil {
+		defer t.walk(document)
+	}
 	switch {
 	case !ok:
-		c.unknown = c.in.Event != ""
-		draft := v.Other(&c.in)
-		return emit(c.complete(&draft))
+		draft := c.vendor.Other(&c.in)
+		return c.emit(c.complete(&draft))
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
 		if c.unlikeDeclared() {
 			draft = c.unrecognized()
 		}
-		return emit(c.complete(&draft))
+		return c.emit(c.complete(&draft))
 	}
 	events := 0
 	return native.Split(&c.in, func(draft Draft) error {
-		if events++; events > maxEvents {
+		if events++; events > c.in.MaxEvents {
 			return c.in.TooMany()
 		}
 		if c.unlikeDeclared() {
@@ -212,7 +244,7 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 			}
 			draft = c.unrecognized()
 		}
-		return emit(c.complete(&draft))
+		return c.emit(c.complete(&draft))
 	})
 }
 
@@ -235,6 +267,7 @@ func (c *completion) unrecognized() Draft {
 // that the route declares, and this one against a guess from the payload's shape.
 func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, contradiction bool) {
 	declared := Clean(d.Event, maxVendorEvent)
+	in.name = nil
 	if v.Named != nil {
 		r := in.Read()
 		in.Event = Clean(v.Named(r, in.Payload), maxVendorEvent)
@@ -260,6 +293,7 @@ func (v *Vendor) native(in *Input, d *delivery.Delivery) (basis event.Basis, con
 type completion struct {
 	vendor        *Vendor
 	delivery      *delivery.Delivery
+	emit          func(event.Event) error
 	in            Input
 	basis         event.Basis
 	contradiction bool   // the route declares another native event than the payload is of

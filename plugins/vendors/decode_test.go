@@ -108,7 +108,7 @@ func TestLadder(t *testing.T) {
 }
 
 func TestReader(t *testing.T) {
-	r := &Reader{northAmerican: true}
+	r := &Reader{numbering: event.NorthAmerican}
 	v := parse(t, `{"n":13,"s":"13","t":"true","f":false,"o":{"a":1},"list":["a",2,null,[1]],"bad":"x","phone":"6145550117","code":"64600"}`)
 	require.Equal(t, "13", r.Text("text", v.Get("n")))
 	require.Equal(t, event.Number("13"), r.Number("number", v.Get("s")))
@@ -151,7 +151,7 @@ func TestContactPhone(t *testing.T) {
 		`""`:               {"", ""},
 		`null`:             {"", ""},
 	} {
-		r := &Reader{northAmerican: true}
+		r := &Reader{numbering: event.NorthAmerican}
 		phone, asSent := r.ContactPhone(parse(t, sent))
 		require.Equal(t, want, [2]string{phone, asSent}, sent)
 		require.Empty(t, r.issues, "nothing is left out: %s", sent)

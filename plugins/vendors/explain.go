@@ -54,7 +54,8 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 		return nil, err
 	}
 	explanation := &Explanation{}
-	t := &trace{fields: map[payload.Value][]string{}, open: map[payload.Value]bool{}}
+	t := &trace{index: map[string]int{}}
+	t.begin()
 	err = v.decode(d, document, len(d.Body), func(e event.Event) error {
 		explanation.VendorEvent = e.VendorEvent
 		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
@@ -71,16 +72,14 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := walk{trace: t, index: map[string]int{}}
-	w.value("", document, nil)
 	reasons := v.RawOnly
 	native, known := v.Native(explanation.VendorEvent)
 	known = known && !explanation.Unrecognized
 	if known {
 		reasons = slices.Concat(native.RawOnly, v.RawOnly)
 	}
-	for i := range w.keys {
-		key := &w.keys[i]
+	for i := range t.keys {
+		key := &t.keys[i]
 		if len(key.Fields) > 0 {
 			continue
 		}
@@ -98,7 +97,7 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 			key.Reason = ScopedType
 		}
 	}
-	explanation.Keys = w.keys
+	explanation.Keys = t.keys
 	return explanation, nil
 }
 
@@ -118,6 +117,20 @@ type trace struct {
 	fields map[payload.Value][]string // what was read from a value
 	open   map[payload.Value]bool     // the objects that are read as open maps
 	texts  []given
+
+	keys  []WireKey
+	index map[string]int // where each key stands in keys, by its name
+}
+
+// begin begins with the payload of a native event.
+func (t *trace) begin() {
+	t.fields, t.open, t.texts = map[payload.Value][]string{}, map[payload.Value]bool{}, nil
+}
+
+// walk collects the keys of the payload of a native event that was decoded.
+func (t *trace) walk(document payload.Value) {
+	t.value("", document, nil)
+	t.begin()
 }
 
 // given is what a reader has made of a value.
@@ -160,45 +173,38 @@ func (t *trace) attribute(name, text string) {
 	}
 }
 
-// walk collects the keys of a payload.
-type walk struct {
-	*trace
-	keys  []WireKey
-	index map[string]int // where each key stands in keys, by its name
-}
-
 // value adds the keys of the scalars, empty arrays and empty objects within a value. What is
 // read from an array or object as a whole is read from the keys within it, too.
-func (w *walk) value(name string, v payload.Value, outer []string) {
-	fields := w.fields[v]
+func (t *trace) value(name string, v payload.Value, outer []string) {
+	fields := t.fields[v]
 	if fields == nil {
 		fields = outer
 	}
 	empty := true
 	for element := range v.Elements() {
-		w.value(name+"[]", element, fields)
+		t.value(name+"[]", element, fields)
 		empty = false
 	}
 	for member, value := range v.Members() {
-		if w.open[v] {
+		if t.open[v] {
 			member = "*"
 		}
-		w.value(strings.TrimPrefix(name+"."+member, "."), value, fields)
+		t.value(strings.TrimPrefix(name+"."+member, "."), value, fields)
 		empty = false
 	}
 	if !empty || name == "" {
 		return
 	}
-	i, known := w.index[name]
+	i, known := t.index[name]
 	if !known {
-		i = len(w.keys)
-		w.index[name] = i
-		w.keys = append(w.keys, WireKey{Name: name, Empty: true})
+		i = len(t.keys)
+		t.index[name] = i
+		t.keys = append(t.keys, WireKey{Name: name, Empty: true})
 	}
-	w.keys[i].Empty = w.keys[i].Empty && v.Absent()
+	t.keys[i].Empty = t.keys[i].Empty && v.Absent()
 	for _, field := range fields {
-		if !slices.Contains(w.keys[i].Fields, field) {
-			w.keys[i].Fields = append(w.keys[i].Fields, field)
+		if !slices.Contains(t.keys[i].Fields, field) {
+			t.keys[i].Fields = append(t.keys[i].Fields, field)
 		}
 	}
 }

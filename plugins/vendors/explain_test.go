@@ -49,11 +49,11 @@ func example() *Vendor {
 		}
 	}
 	return &Vendor{
-		Name:          "example",
-		source:        "/example",
-		NorthAmerican: true,
-		RedactedKeys:  []string{"secret"},
-		Named:         func(r *Reader, p payload.Value) string { return r.Text("vendorevent", p.Get("what"), p.Get("topic")) },
+		Name:         "example",
+		source:       "/example",
+		Numbering:    event.NorthAmerican,
+		RedactedKeys: []string{"secret"},
+		Named:        func(r *Reader, p payload.Value) string { return r.Text("vendorevent", p.Get("what"), p.Get("topic")) },
 		Events: []NativeEvent{{
 			Name: "sent", Types: []string{event.MessageSent, "example.sent"}, Convert: convert,
 			RawOnly: []RawOnly{{"only here", []string{"twin"}}},
