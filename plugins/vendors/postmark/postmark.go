@@ -209,7 +209,9 @@ func bounced(in *vendors.Input) vendors.Draft {
 	switch draft.Read.Text("type", m.Type) {
 	case "HardBounce", "BadEmailAddress":
 		draft.Type, email.Failure = event.EmailBounced, event.Permanent
-	case "SoftBounce", "DnsError", "SpamNotification", "Blocked", "DMARCPolicy", "VirusNotification", "Unknown":
+	case "SoftBounce", "DnsError", "SpamNotification", "Blocked", "DMARCPolicy":
+		draft.Type, email.Failure = event.EmailBounced, event.Temporary
+	case "VirusNotification", "Unknown":
 		draft.Type = event.EmailBounced
 	case "Transient":
 		draft.Type, email.Failure = event.EmailDeferred, event.Temporary
