@@ -1,12 +1,10 @@
 package vendors
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"mime"
 	"slices"
 	"strings"
 	"sync"
@@ -126,11 +124,7 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
 	}
-	read := payload.Parse
-	if isForm(d) {
-		read = payload.ParseForm
-	}
-	document, err := read(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)))
+	document, err := payload.ParseBody(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)), d.ContentType)
 	if err != nil {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
@@ -143,30 +137,6 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		return document, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
-}
-
-// isForm reports whether a body is a form, by the content type and by the body's first
-// bytes. A body that begins like a JSON object, array or string is no form, whatever the
-// content type says, unless it is like [a]=1.
-func isForm(d *delivery.Delivery) bool {
-	if len(d.Body) > 0 && d.Body[0] == '{' {
-		return false // almost all bodies begin so
-	}
-	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
-	if len(body) > 0 && body[0] == '{' {
-		return false
-	}
-	mediaType, _, _ := mime.ParseMediaType(d.ContentType)
-	name, _, found := bytes.Cut(body, []byte("="))
-	switch {
-	case strings.HasSuffix(mediaType, "json"):
-		return false
-	case mediaType != "application/x-www-form-urlencoded":
-		return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
-	case len(body) > 0 && (body[0] == '[' || body[0] == '"'):
-		return found && !bytes.ContainsRune(name, '"')
-	}
-	return true
 }
 
 // Decode turns a delivery into events: at least one and at most maxEvents. The document is

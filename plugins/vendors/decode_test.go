@@ -55,43 +55,6 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestIsForm(t *testing.T) {
-	tests := []struct {
-		contentType, body string
-		form              bool
-	}{
-		{"application/x-www-form-urlencoded", "a=1", true},
-		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1", true},
-		{"application/x-www-form-urlencoded", " {\"a\":1}", false},
-		{"application/x-www-form-urlencoded", "[a]=1", true},
-		{"application/x-www-form-urlencoded", "[a]=\"b\"", true},
-		{"application/x-www-form-urlencoded", "[]", false},
-		{"application/x-www-form-urlencoded", "[1,2]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":\"b\"}]", false},
-		{"application/x-www-form-urlencoded", "\ufeff\n[[\"a=b\"]]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":", false},
-		{"application/x-www-form-urlencoded", "\"a=b\"", false},
-		{"", "[a]=1", false},
-		{"application/x-www-form-urlencoded", "", true},
-		{"application/json", "a=1", false},
-		{"application/vnd.api+json; charset=utf-8", "a=1", false},
-		{"text/plain", "a=1", true},
-		{"text/plain", "some text", false},
-		{"", "a=1&b=2", true},
-		{"", "a%5Bb%5D=1", true},
-		{"", "{\"a=b\":1}", false},
-		{"", "\ufeff{\"a\":\"b=c\"}", false},
-		{"", "true", false},
-		{"", "12", false},
-		{"", "<a href=\"x\">", false},
-		{"", "", false},
-		{"; broken", "a=1", true},
-	}
-	for _, test := range tests {
-		require.Equal(t, test.form, isForm(&delivery.Delivery{ContentType: test.contentType, Body: []byte(test.body)}), "%q %q", test.contentType, test.body)
-	}
-}
-
 func TestClean(t *testing.T) {
 	require.Equal(t, "a b é", Clean("a\x00 \u0085b\n é\x7f", 100))
 	require.Equal(t, "a\ufffdb", Clean("a\ufffe\ufdd0\U0001ffff\ufffdb", 100))
