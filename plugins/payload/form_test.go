@@ -121,6 +121,7 @@ func TestMultipart(t *testing.T) {
 		{"text in front and behind", inParts, "to whom it may concern\r\n" + field("a", "1") + "--xyz--\r\nbehind", `{"a":"1"}`},
 		{"spaces behind a boundary", inParts, "--xyz \t\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--xyz--", `{"a":"1"}`},
 		{"lines of Unix", inParts, strings.ReplaceAll(field("a", "1\n2")+"--xyz--\n", "\r\n", "\n"), `{"a":"1\n2"}`},
+		{"lines of Unix without the last", inParts, strings.ReplaceAll(field("a", "1\r\n2")+"--xyz-- ", "\r\n", "\n"), `{"a":"1\n2"}`},
 		{"lines and what is almost a boundary", inParts, field("a", "1\r\n--xy\r\n--xyzz\r\n") + "--xyz--", `{"a":"1\r\n--xy\r\n--xyzz\r\n"}`},
 		{"a quoted boundary", `multipart/form-data; boundary="=_a (b)"`, "--=_a (b)\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--=_a (b)--", `{"a":"1"}`},
 		{"a name with quotes and UTF-8", inParts, field(`\"é\"`, "é") + "--xyz--", `{"\"é\"":"é"}`},
@@ -146,7 +147,7 @@ func TestMultipart(t *testing.T) {
 	}
 	for _, test := range []struct{ name, contentType, body, errContains string }{
 		{"empty", inParts, "", "reading form: expected part 1 to be whole"},
-		{"no fields", inParts, "--xyz--", "reading form: expected at least one field"},
+		{"no fields", inParts, "--xyz--\r\n", "reading form: expected at least one field"},
 		{"no boundary", "multipart/form-data", field("a", "1") + "--xyz--", "expected a content type with a boundary of 1 to 70 bytes"},
 		{"a boundary that is empty", `multipart/form-data; boundary=""`, field("a", "1") + "--xyz--", "expected a content type with a boundary"},
 		{"a boundary that cannot be read", "multipart/form-data; boundary=a b", field("a", "1") + "--xyz--", "expected a content type with a boundary"},
@@ -177,6 +178,17 @@ func TestMultipart(t *testing.T) {
 			require.ErrorContains(t, err, test.errContains)
 			require.NotContains(t, err.Error(), "secret", "an error quotes no line of the body")
 		})
+	}
+	whole := "before\r\n" + field("a", "1") + lines("--xyz", `Content-Disposition: form-data; name="b"; filename=x`, "Content-Type: text/plain", "X:", "", "y", "--xyz--")
+	for _, end := range []string{"\r\n", "\n"} {
+		body := strings.ReplaceAll(whole, "\r\n", end)
+		for size := range len(body) - len(end) {
+			_, err := payload.ParseBody(body[:size], inParts)
+			require.Error(t, err, "a body that ends early: %q", body[:size])
+		}
+		v, err := payload.ParseBody(strings.TrimSuffix(body, end), inParts)
+		require.NoError(t, err)
+		require.Equal(t, 2, v.Len())
 	}
 	_, err := payload.ParseBody(strings.Repeat(field("a", "1"), payload.MaxFormParts-1)+"--xyz--", inParts)
 	require.NoError(t, err, "as much as a form may have")

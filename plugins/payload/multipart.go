@@ -20,7 +20,13 @@ func (f *form) readMultipart(body, boundary string, charset charset) error {
 	if boundary == "" || len(boundary) > maxBoundary {
 		return fmt.Errorf("expected a content type with a boundary of 1 to %d bytes", maxBoundary)
 	}
-	parts := multipart.NewReader(strings.NewReader(body), boundary)
+	// The last boundary may lack its line end. A body that ends early must not look whole:
+	// the library returns io.EOF, too, where the body ends within the header of a part.
+	lineEnd := "\n"
+	if firstLine, _, _ := strings.Cut(body, "\n"); strings.HasSuffix(firstLine, "\r") {
+		lineEnd = "\r\n"
+	}
+	parts := multipart.NewReader(io.MultiReader(strings.NewReader(body), strings.NewReader(lineEnd), early{}), boundary)
 	var content bytes.Buffer
 	for n := 1; ; n++ {
 		part, err := parts.NextPart() // which decodes quoted-printable
@@ -39,6 +45,11 @@ func (f *form) readMultipart(body, boundary string, charset charset) error {
 		}
 	}
 }
+
+// early is behind the end of a body.
+type early struct{}
+
+func (early) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // readPart reads the field of a part. The buffer is for the part's content.
 func readPart(part *multipart.Part, content *bytes.Buffer, charset charset) (name string, v value, err error) {
