@@ -102,6 +102,36 @@ func TestReader(t *testing.T) {
 	}, r.issues)
 }
 
+func TestReaderOfTimes(t *testing.T) {
+	r := &Reader{}
+	v := parse(t, `{"n":1521472262.90,"s":"1521472262","ms":1521472262123,"e":1.5e9,"mail":"Wed, 25 Nov 2026 10:00:00 EST","zone":"Wed, 25 Nov 2026 10:00:00 XYZ"}`)
+	require.Equal(t, event.Time("2018-03-19T15:11:02.90Z"), r.EpochSeconds("n", v.Get("n")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02Z"), r.EpochSeconds("s", v.Get("gone"), v.Get("e"), v.Get("s")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02.123Z"), r.EpochMillis("ms", v.Get("ms")))
+	require.Equal(t, event.Time("2026-11-25T15:00:00Z"), r.MailTime("mail", v.Get("mail")))
+	require.Empty(t, r.issues)
+	require.Empty(t, r.EpochSeconds("seconds", v.Get("ms")))
+	require.Empty(t, r.EpochMillis("millis", v.Get("e")))
+	require.Empty(t, r.MailTime("zone", v.Get("zone")))
+	require.Equal(t, []event.Issue{
+		{Field: "seconds", Reason: event.NotATime},
+		{Field: "millis", Reason: event.NotATime},
+		{Field: "zone", Reason: event.NotATime},
+	}, r.issues)
+}
+
+func TestSender(t *testing.T) {
+	for numbering, sent := range map[event.Numbering]string{event.International: `"+1 614 555 0117"`, event.NorthAmerican: `6145550117`, event.WithoutPlus: `"16145550117"`} {
+		r := &Reader{numbering: numbering}
+		require.Equal(t, "+16145550117", r.Sender("from", parse(t, sent)))
+		require.Equal(t, "64600", r.Sender("from", parse(t, `64600`)))
+		require.Equal(t, "Alder Roofs", r.Sender("from", parse(t, `"Alder Roofs"`)))
+		require.Empty(t, r.issues)
+		require.Empty(t, r.Sender("from", parse(t, `"6145550117123456"`)))
+		require.Equal(t, []event.Issue{{Field: "from", Reason: event.NotAPhone}}, r.issues)
+	}
+}
+
 func TestContactPhone(t *testing.T) {
 	for sent, want := range map[string][2]string{
 		`"(614) 555-0117"`: {"+16145550117", ""},
