@@ -31,7 +31,7 @@ const (
 // charset that the Encoding Standard of WHATWG does not have, text that is not of its
 // charset, no field, names that are nested deeper than [MaxDepth], or more than
 // [MaxFormParts] names and values. The time and the memory that a form takes grow with the
-// body alone: at most 60 bytes for each byte of the body, those included that are garbage at
+// body alone: at most 80 bytes for each byte of the body, those included that are garbage at
 // the end.
 func ParseBody(body, contentType string) (Value, error) {
 	if strings.HasPrefix(body, "{") {
