@@ -10,22 +10,33 @@ import (
 // <vendor>.<native event>. Of a vendor-scoped event only the envelope and raw are promised.
 const (
 	CallStarted               = "call.started"
+	CallRinging               = "call.ringing"
 	CallRouted                = "call.routed"
+	CallAnswered              = "call.answered"
 	CallCompleted             = "call.completed"
 	CallUpdated               = "call.updated"
 	MessageReceived           = "message.received"
+	MessageQueued             = "message.queued"
 	MessageSent               = "message.sent"
 	MessageDelivered          = "message.delivered"
+	MessageRead               = "message.read"
 	MessageFailed             = "message.failed"
 	MessageBounced            = "message.bounced"
 	MessageRejected           = "message.rejected"
 	MessageStatusUnknown      = "message.status_unknown"
+	EmailAccepted             = "email.accepted"
 	EmailSent                 = "email.sent"
+	EmailDeferred             = "email.deferred"
+	EmailDelivered            = "email.delivered"
+	EmailDropped              = "email.dropped"
 	EmailOpened               = "email.opened"
 	EmailClicked              = "email.clicked"
 	EmailReplied              = "email.replied"
+	EmailReceived             = "email.received"
 	EmailBounced              = "email.bounced"
+	EmailComplained           = "email.complained"
 	FormSubmitted             = "form.submitted"
+	ContactSubscribed         = "contact.subscribed"
 	ContactUnsubscribed       = "contact.unsubscribed"
 	ContactStatusChanged      = "contact.status_changed"
 	ContactBounced            = "contact.bounced"
@@ -48,23 +59,34 @@ type Schema struct {
 // catalogue has one line for each type of event. Every event can have issues and raw.
 var catalogue = []Schema{
 	schema(CallStarted, "A call has begun.", call, "attribution"),
+	schema(CallRinging, "A call rings at the callee.", call),
 	schema(CallRouted, "A call has been routed to its destination.", call, "attribution"),
+	schema(CallAnswered, "A call was answered.", call),
 	schema(CallCompleted, "A call has ended.", call, "attribution", "agent", "campaign", "survey"),
 	schema(CallUpdated, "What is known of a call that has ended was changed.", call, "attribution", "agent", "changes"),
 	schema(MessageReceived, "The contact has sent a message.", message),
-	schema(MessageSent, "A message was sent to the contact.", message),
+	schema(MessageQueued, "The vendor has taken a message to send it.", message),
+	schema(MessageSent, "A message was sent to the contact: the vendor has handed it on.", message),
 	schema(MessageDelivered, "A message has reached the contact.", message),
+	schema(MessageRead, "The contact has seen a message.", message),
 	schema(MessageFailed, "A message could not be delivered.", message),
 	schema(MessageBounced, "A message was sent back.", message),
 	schema(MessageRejected, "The vendor refused to send a message.", message),
 	schema(MessageStatusUnknown, "What became of a message cannot be told from the report.", message),
+	schema(EmailAccepted, "The vendor has taken an e-mail to send it.", email),
 	schema(EmailSent, "An e-mail was sent to the contact.", email),
-	schema(EmailOpened, "The contact has opened an e-mail.", email),
-	schema(EmailClicked, "The contact has followed a link in an e-mail.", email),
+	schema(EmailDeferred, "The contact's server did not take an e-mail for now, and the vendor tries again.", email),
+	schema(EmailDelivered, "The contact's server has taken an e-mail.", email),
+	schema(EmailDropped, "The vendor has not sent an e-mail, because it expects the e-mail not to be wanted or delivered.", email),
+	schema(EmailOpened, "The contact has opened an e-mail.", email, "client"),
+	schema(EmailClicked, "The contact has followed a link in an e-mail.", email, "client"),
 	schema(EmailReplied, "The contact has answered an e-mail.", email),
+	schema(EmailReceived, "The contact has sent an e-mail.", email),
 	schema(EmailBounced, "An e-mail was sent back.", email),
+	schema(EmailComplained, "The contact has called an e-mail spam.", email, "client"),
 	schema(FormSubmitted, "The contact has submitted a form.", "channel contact account lead_status", "attribution", "form"),
-	schema(ContactUnsubscribed, "The contact wants no more messages of a kind.", contact, "subscription"),
+	schema(ContactSubscribed, "The contact wants messages of a kind again.", contact, "subscription", "email", "client"),
+	schema(ContactUnsubscribed, "The contact wants no more messages of a kind.", contact, "subscription", "email", "client"),
 	schema(ContactStatusChanged, "The vendor has given the contact another status.", contact),
 	schema(ContactBounced, "Messages to the contact have bounced too often.", contact),
 	schema(ContactInterestChanged, "The contact shows another interest.", contact),
@@ -75,11 +97,11 @@ var catalogue = []Schema{
 
 // The members that the events of several types have.
 const (
-	call         = "channel direction contact account call lead_status"
-	message      = "channel direction contact agent account campaign message conversation lead_status"
+	call         = "channel direction contact account call lead_status reference"
+	message      = "channel direction contact agent account campaign message conversation lead_status attribution reference"
 	email        = "channel direction contact agent account campaign email"
 	contact      = "channel contact agent account campaign"
-	vendorScoped = "channel direction contact agent account campaign call message email conversation subscription form lead_status"
+	vendorScoped = "channel direction contact agent account campaign call message email conversation subscription form lead_status client reference"
 )
 
 func schema(name, doc, members string, more ...string) Schema {
@@ -123,6 +145,10 @@ func DataSchema(eventType string) string {
 	}
 	return dataSchemas[VendorScoped]
 }
+
+// InCatalogue reports whether an event type is of the catalogue, and so the same for all
+// vendors.
+func InCatalogue(eventType string) bool { return DataSchema(eventType) != DataSchema(VendorScoped) }
 
 // Schema returns the name of the schema that the data follows: the type if it is
 // in the catalogue, else vendor. It holds no text from a payload and may stand in

@@ -102,6 +102,8 @@ type Data struct {
 	Form         *Form         `json:"form,omitempty" doc:"The submitted form."`
 	Survey       []Answer      `json:"survey,omitempty" doc:"The answers to the questions of a survey."`
 	LeadStatus   string        `json:"lead_status,omitempty" doc:"Whether the contact is a lead, in the words of the vendor." pii:"personal"`
+	Client       *Client       `json:"client,omitempty" doc:"The program that the contact has used, such as the browser that followed a link."`
+	Reference    string        `json:"reference,omitempty" doc:"The text that our side gave the vendor along with the call or message, and gets back with each event about it." pii:"none"`
 	Changes      []string      `json:"changes,omitempty" doc:"The names of the fields of this dictionary that have changed; names that are no such field stand as sent. A field that is named here and is absent is now empty." pii:"none"`
 	Attribution  *Attribution  `json:"attribution,omitempty" doc:"The marketing that brought the contact."`
 	Issues       []Issue       `json:"issues,omitempty" doc:"What was amiss with the payload, each with the field and the reason."`
@@ -218,7 +220,11 @@ type Campaign struct {
 // Call is a phone call.
 type Call struct {
 	ID                       string   `json:"id,omitempty" doc:"The vendor's id of the call." pii:"none"`
+	ParentID                 string   `json:"parent_id,omitempty" doc:"The vendor's id of the call that has brought this call about." pii:"none"`
+	SessionID                string   `json:"session_id,omitempty" doc:"The vendor's id that all legs of the call share." pii:"none"`
 	StartedAt                Time     `json:"started_at,omitempty" doc:"When the call began." pii:"none"`
+	AnsweredAt               Time     `json:"answered_at,omitempty" doc:"When the call was answered." pii:"none"`
+	EndedAt                  Time     `json:"ended_at,omitempty" doc:"When the call ended." pii:"none"`
 	DurationSeconds          Number   `json:"duration_seconds,omitempty" doc:"How long the call was." unit:"s" pii:"none"`
 	Answered                 Bool     `json:"answered,omitempty" doc:"Whether a person or machine of ours, or the callee of an outbound call, answered." pii:"none"`
 	Voicemail                Bool     `json:"voicemail,omitempty" doc:"Whether the call ended in a voicemail." pii:"none"`
@@ -261,11 +267,11 @@ const (
 // Values returns the outcomes.
 func (Outcome) Values() []string { return list(Answered, Voicemail, Abandoned, Missed, Unanswered) }
 
-// Message is a text, a WhatsApp message or the like. From and To are phone numbers or
-// short codes.
+// Message is a text, a WhatsApp message or the like. From and To are phone numbers, short
+// codes or, on our side, the name that is shown as the sender of texts.
 type Message struct {
 	ID               string   `json:"id,omitempty" doc:"The vendor's id of the message." pii:"none"`
-	From             string   `json:"from,omitempty" doc:"The sender: a phone number in E.164, or a short code." pii:"personal"`
+	From             string   `json:"from,omitempty" doc:"The sender: a phone number in E.164, a short code, or the name that a text shows instead." pii:"personal"`
 	To               string   `json:"to,omitempty" doc:"The recipient: a phone number in E.164, or a short code." pii:"personal"`
 	Text             string   `json:"text,omitempty" doc:"What was written." pii:"content"`
 	ContentType      string   `json:"content_type,omitempty" doc:"The kind of content, in the words of the vendor." pii:"none"`
@@ -276,21 +282,76 @@ type Message struct {
 	StatusCode       string   `json:"status_code,omitempty" doc:"The code of what became of the message, in the words of the vendor." pii:"none"`
 	StatusText       string   `json:"status_text,omitempty" doc:"What became of the message, in the words of the vendor." pii:"none"`
 	StatusDetail     string   `json:"status_detail,omitempty" doc:"Why this became of the message, in the words of the vendor." pii:"none"`
+	Place            *Place   `json:"place,omitempty" doc:"The place that the sender has shared."`
+	ChoiceID         string   `json:"choice_id,omitempty" doc:"The id that our side gave the button or list row that the contact has chosen. Text has its title." pii:"none"`
+	Segments         Number   `json:"segments,omitempty" doc:"How many texts of the network the message takes." pii:"none"`
+	Cost             *Cost    `json:"cost,omitempty" doc:"What the vendor charges for the message."`
 	StatusCandidates []string `json:"status_candidates,omitempty" doc:"The sorted codes, where more than one may be the code of this message." pii:"none"`
 }
 
-// Media is an attachment of a message.
+// Media is an attachment of a message or e-mail.
 type Media struct {
+	ID   string `json:"id,omitempty" doc:"The vendor's id of the attachment, where it gives no URL." pii:"none"`
 	URL  string `json:"url,omitempty" doc:"Where the attachment is." pii:"content"`
 	Type string `json:"type,omitempty" doc:"A media type, or one of image, video, document and audio." pii:"none"`
+	Name string `json:"name,omitempty" doc:"The name of the file." pii:"content"`
 }
 
-// Email is an e-mail.
+// Place is a place that somebody has shared in a message.
+type Place struct {
+	Latitude  Number `json:"latitude,omitempty" doc:"The latitude; north is positive." unit:"deg" pii:"personal"`
+	Longitude Number `json:"longitude,omitempty" doc:"The longitude; east is positive." unit:"deg" pii:"personal"`
+	Name      string `json:"name,omitempty" doc:"The name of the place." pii:"personal"`
+	Address   string `json:"address,omitempty" doc:"The address of the place." pii:"personal"`
+	URL       string `json:"url,omitempty" doc:"A page on the place." pii:"personal"`
+}
+
+// Cost is what a vendor charges.
+type Cost struct {
+	Amount   string `json:"amount,omitempty" doc:"The money, as a decimal." pii:"none"`
+	Currency string `json:"currency,omitempty" doc:"The currency, by its code of three letters." pii:"none"`
+}
+
+// Email is an e-mail. All events of one e-mail to one recipient have the same ID.
 type Email struct {
-	ID      string `json:"id,omitempty" doc:"The vendor's id of the e-mail." pii:"none"`
-	Subject string `json:"subject,omitempty" doc:"The subject line." pii:"content"`
-	Body    string `json:"body,omitempty" doc:"What was written." pii:"content"`
-	SentAt  Time   `json:"sent_at,omitempty" doc:"When the e-mail was sent." pii:"none"`
+	ID           string   `json:"id,omitempty" doc:"The vendor's id of the e-mail, the same in all events about it." pii:"none"`
+	MessageID    string   `json:"message_id,omitempty" doc:"The header field Message-ID of the e-mail, without angle brackets." pii:"none"`
+	From         string   `json:"from,omitempty" doc:"The address of the sender." pii:"personal"`
+	To           string   `json:"to,omitempty" doc:"The address of the recipient." pii:"personal"`
+	Subject      string   `json:"subject,omitempty" doc:"The subject line." pii:"content"`
+	Body         string   `json:"body,omitempty" doc:"What was written, as plain text where there is some, else as HTML." pii:"content"`
+	Attachments  []Media  `json:"attachments,omitempty" doc:"The attachments."`
+	SentAt       Time     `json:"sent_at,omitempty" doc:"When the e-mail was sent." pii:"none"`
+	ReplyToID    string   `json:"reply_to_id,omitempty" doc:"The Message-ID of the e-mail that this e-mail answers, without angle brackets." pii:"none"`
+	LinkURL      string   `json:"link_url,omitempty" doc:"The link that was followed." pii:"content"`
+	Failure      Failure  `json:"failure,omitempty" doc:"Whether the address takes no e-mail (permanent), or another e-mail or attempt may arrive (temporary)." pii:"none"`
+	StatusCode   string   `json:"status_code,omitempty" doc:"The code of what became of the e-mail, such as that of SMTP." pii:"none"`
+	StatusText   string   `json:"status_text,omitempty" doc:"What became of the e-mail, in the words of the vendor." pii:"none"`
+	StatusDetail string   `json:"status_detail,omitempty" doc:"Why this became of the e-mail, in the words of the vendor or of the recipient's server." pii:"personal"`
+	Tags         []string `json:"tags,omitempty" doc:"The tags or categories that our side gave the e-mail." pii:"none"`
+	Metadata     []Pair   `json:"metadata,omitempty" doc:"The names and values that our side gave the e-mail."`
+}
+
+// Failure says what the failure of an e-mail means for the next one to the same address.
+type Failure string
+
+// The kinds of failures.
+const (
+	Permanent Failure = "permanent"
+	Temporary Failure = "temporary"
+)
+
+// Values returns the kinds of failures.
+func (Failure) Values() []string { return list(Permanent, Temporary) }
+
+// Client is the program that a contact has used.
+type Client struct {
+	IPAddress string `json:"ip_address,omitempty" doc:"The IP address, which may be that of a proxy." pii:"personal"`
+	UserAgent string `json:"user_agent,omitempty" doc:"The header field User-Agent." pii:"personal"`
+	Name      string `json:"name,omitempty" doc:"The name of the program." pii:"personal"`
+	OS        string `json:"os,omitempty" doc:"The operating system." pii:"personal"`
+	Device    string `json:"device,omitempty" doc:"The kind of device, in the words of the vendor." pii:"personal"`
+	Automatic Bool   `json:"automatic,omitempty" doc:"Whether the vendor takes it for a program that acts without a person, such as a privacy proxy that opens e-mails." pii:"none"`
 }
 
 // Conversation is a thread of messages.

@@ -49,11 +49,11 @@ func example() *Vendor {
 		}
 	}
 	return &Vendor{
-		Name:          "example",
-		source:        "/example",
-		NorthAmerican: true,
-		RedactedKeys:  []string{"secret"},
-		Named:         func(r *Reader, p payload.Value) string { return r.Text("vendorevent", p.Get("what"), p.Get("topic")) },
+		Name:         "example",
+		source:       "/example",
+		Numbering:    event.NorthAmerican,
+		RedactedKeys: []string{"secret"},
+		Named:        func(r *Reader, p payload.Value) string { return r.Text("vendorevent", p.Get("what"), p.Get("topic")) },
 		Events: []NativeEvent{{
 			Name: "sent", Types: []string{event.MessageSent, "example.sent"}, Convert: convert,
 			RawOnly: []RawOnly{{"only here", []string{"twin"}}},
@@ -70,8 +70,8 @@ func TestExplain(t *testing.T) {
 		"steps":{"first":{"source":"s"},"last":{"source":"t","medium":"m"}},"list":[{"twin":1},{"twin":2}],"twin":1,"twins":2,"new":[]}`)})
 	require.NoError(t, err)
 	require.Equal(t, &Explanation{
-		VendorEvent: "sent",
-		Types:       []string{event.MessageSent},
+		VendorEvents: []string{"sent"},
+		Types:        []string{event.MessageSent},
 		Keys: []WireKey{
 			{Name: "what", Fields: []string{"vendorevent"}},
 			{Name: "topic", Fields: []string{"vendorevent"}},

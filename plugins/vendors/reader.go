@@ -15,10 +15,10 @@ import (
 // by its path in event.Data, or by the attribute of the event. Where a method takes several
 // values, the first one that can be read counts.
 type Reader struct {
-	northAmerican bool
-	issues        []event.Issue
-	found         bool   // the payload has a key that was read
-	trace         *trace // nil unless the decoding is to be explained
+	numbering event.Numbering
+	issues    []event.Issue
+	found     bool   // the payload has a key that was read
+	trace     *trace // nil unless the decoding is to be explained
 }
 
 func (r *Reader) issue(field string, reason event.Reason) {
@@ -110,9 +110,39 @@ func parseTime(s string) (string, bool) {
 	return string(t), ok
 }
 
+// EpochSeconds reads a time that is sent as the seconds since 1970, with or without a fraction.
+func (r *Reader) EpochSeconds(field string, values ...payload.Value) event.Time {
+	return event.Time(r.read(field, event.NotATime, parseEpochSeconds, values))
+}
+
+// EpochMillis reads a time that is sent as the milliseconds since 1970.
+func (r *Reader) EpochMillis(field string, values ...payload.Value) event.Time {
+	return event.Time(r.read(field, event.NotATime, parseEpochMillis, values))
+}
+
+// MailTime reads a time that is sent as headers of e-mails and of HTTP have it.
+func (r *Reader) MailTime(field string, values ...payload.Value) event.Time {
+	return event.Time(r.read(field, event.NotATime, parseMailTime, values))
+}
+
+func parseEpochSeconds(s string) (string, bool) {
+	t, ok := event.ParseEpochSeconds(s)
+	return string(t), ok
+}
+
+func parseEpochMillis(s string) (string, bool) {
+	t, ok := event.ParseEpochMillis(s)
+	return string(t), ok
+}
+
+func parseMailTime(s string) (string, bool) {
+	t, ok := event.ParseMailTime(s)
+	return string(t), ok
+}
+
 // Phone reads a phone number of our side.
 func (r *Reader) Phone(field string, values ...payload.Value) string {
-	return r.read(field, event.NotAPhone, r.parsePhone(), values)
+	return r.read(field, event.NotAPhone, phoneParsers[r.numbering], values)
 }
 
 // ContactPhone reads the phone number of the contact. Where the value is text but no phone
@@ -121,7 +151,7 @@ func (r *Reader) Phone(field string, values ...payload.Value) string {
 func (r *Reader) ContactPhone(v payload.Value) (phone, asSent string) {
 	sent := r.Text("contact.phone", v)
 	r.Note("contact.phone_as_sent", v)
-	phone, ok := r.parsePhone()(sent)
+	phone, ok := phoneParsers[r.numbering](sent)
 	if !ok {
 		return "", sent
 	}
@@ -131,37 +161,38 @@ func (r *Reader) ContactPhone(v payload.Value) (phone, asSent string) {
 	return phone, ""
 }
 
-func (r *Reader) parsePhone() func(string) (string, bool) {
-	if r.northAmerican {
-		return parseNorthAmericanPhone
-	}
-	return parsePhone
-}
-
 // PhoneOrShortCode reads the number that a message is from or to.
 func (r *Reader) PhoneOrShortCode(field string, values ...payload.Value) string {
-	parse := parsePhoneOrShortCode
-	if r.northAmerican {
-		parse = parseNorthAmericanPhoneOrShortCode
-	}
-	return r.read(field, event.NotAPhone, parse, values)
+	return r.read(field, event.NotAPhone, numberParsers[r.numbering], values)
 }
 
-func parsePhone(s string) (string, bool)              { return event.ParsePhone(s, false) }
-func parseNorthAmericanPhone(s string) (string, bool) { return event.ParsePhone(s, true) }
-
-func parsePhoneOrShortCode(s string) (string, bool) {
-	if phone, ok := parsePhone(s); ok {
-		return phone, true
-	}
-	return event.ParseShortCode(s)
+// Sender reads what a text shows as its sender or recipient on our side: a phone number, a
+// short code or a name.
+func (r *Reader) Sender(field string, values ...payload.Value) string {
+	return r.read(field, event.NotAPhone, senderParsers[r.numbering], values)
 }
 
-func parseNorthAmericanPhoneOrShortCode(s string) (string, bool) {
-	if phone, ok := parseNorthAmericanPhone(s); ok {
-		return phone, true
+// The parsers of numbers, by the numbering of the vendor. Functions that are made once take no
+// memory when they are used.
+var phoneParsers, numberParsers, senderParsers [3]func(string) (string, bool)
+
+func init() {
+	for numbering := range event.Numbering(len(phoneParsers)) {
+		phone := func(s string) (string, bool) { return event.ParsePhone(s, numbering) }
+		number := func(s string) (string, bool) {
+			if phone, ok := phone(s); ok {
+				return phone, true
+			}
+			return event.ParseShortCode(s)
+		}
+		phoneParsers[numbering], numberParsers[numbering] = phone, number
+		senderParsers[numbering] = func(s string) (string, bool) {
+			if number, ok := number(s); ok {
+				return number, true
+			}
+			return event.ParseSenderName(s)
+		}
 	}
-	return event.ParseShortCode(s)
 }
 
 // Direction reads inbound or outbound.

@@ -60,7 +60,7 @@ func (v *Vendor) SamplesOf(native string) iter.Seq2[string, []byte] {
 			}
 			files, _ := fs.ReadDir(v.Samples, path.Join("testdata", folder)) // a folder that is not there has no files
 			for _, file := range files {
-				if path.Ext(file.Name()) != ".json" {
+				if ext := path.Ext(file.Name()); ext != ".json" && ext != ".form" {
 					continue
 				}
 				body, err := fs.ReadFile(v.Samples, path.Join("testdata", folder, file.Name()))

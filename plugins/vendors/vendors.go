@@ -6,10 +6,12 @@ package vendors
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/signing"
 )
@@ -32,8 +34,8 @@ type Vendor struct {
 	// knows its customer has a URL. Nil for a vendor that does not ask.
 	Handshake *Handshake
 
-	// Samples hold testdata/<native event>/<case>.json, "undeclared" for the native
-	// event where the payload tells: what is sent to try a deployment. Nil for none.
+	// Samples hold testdata/<native event>/<case>.json, or .form for a form, "undeclared" for
+	// the native event where the payload tells: what is sent to try a deployment. Nil for none.
 	Samples fs.FS
 
 	Events []NativeEvent // sorted by name
@@ -42,6 +44,11 @@ type Vendor struct {
 	// RawOnly has the keys that no native event reads.
 	RawOnly []RawOnly
 
+	// Pieces yields the payloads of the single native events in a payload, each of which
+	// decodes by itself to just its events, in the order of the payload. A piece is a part of
+	// the payload, or a document of its own. Together the pieces have all of the payload, and
+	// they are no larger than SliceLimit. Nil where a payload is always of one native event.
+	Pieces func(payload.Value) iter.Seq[payload.Value]
 	// Named returns the native event that the payload itself names, "" if it
 	// names none. Nil where no payload of the vendor does.
 	Named func(*Reader, payload.Value) string
@@ -55,9 +62,8 @@ type Vendor struct {
 	// RedactedKeys are the keys that are removed from every payload, in any letter
 	// case and at any depth, before anything else looks at the payload.
 	RedactedKeys []string
-	// NorthAmerican says that phones without a country code are of the North
-	// American plan.
-	NorthAmerican bool
+	// Numbering says how the vendor writes phone numbers.
+	Numbering event.Numbering
 
 	source string // of events without an account
 }
@@ -95,6 +101,12 @@ type RawOnly struct {
 	Reason string
 	Keys   []string
 }
+
+// SliceLimit returns how many bytes the payloads may have together that a payload is sliced
+// into, as a slice repeats what it shares with other slices: eight times the payload, and 2 KiB
+// for each slice. So the memory that a payload takes is linear in its size. A payload whose
+// slices would be larger is not sliced: it becomes one event.
+func SliceLimit(whole payload.Value, slices int) int { return 8*len(whole.Text()) + 2<<10*slices }
 
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
 func (v *Vendor) SecretInPath() bool { return v.Signing.Reads().Token }

@@ -41,10 +41,10 @@ func init() {
 			{Name: "text_message_sent", Types: []string{event.MessageSent}, Convert: only(texts, textSent)},
 			{Name: "voice_assist_call_answered", Types: []string{"callrail.voice_assist_call_answered"}, Convert: only(calls, voiceAssistAnswered)},
 		},
-		RawOnly:       rawOnly,
-		Shape:         shape,
-		Other:         other,
-		NorthAmerican: true,
+		RawOnly:   rawOnly,
+		Shape:     shape,
+		Other:     other,
+		Numbering: event.NorthAmerican,
 	})
 }
 

@@ -34,10 +34,10 @@ func init() {
 			{Name: "rejection", Types: []string{event.MessageRejected}, Convert: rejected},
 			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed, RawOnly: contactRawOnly},
 		},
-		Closed:        true,
-		Shape:         shape,
-		Other:         other,
-		NorthAmerican: true,
+		Closed:    true,
+		Shape:     shape,
+		Other:     other,
+		Numbering: event.NorthAmerican,
 	})
 }
 

@@ -60,7 +60,7 @@ func deliveryReport(in *vendors.Input, emit func(vendors.Draft) error) error {
 			in.Read().Note("type", list)
 		}
 	}
-	if len(s.joined)+len(s.orphans) == 0 || s.size > 8*len(in.Payload.Text())+2<<10*s.events {
+	if len(s.joined)+len(s.orphans) == 0 || s.size > vendors.SliceLimit(in.Payload, s.events) {
 		return emit(whole(in))
 	}
 	slice := func(l *listings, messages string) string {

@@ -34,6 +34,7 @@ func init() {
 		Other:        other,
 		RawOnly:      rawOnly,
 		RedactedKeys: []string{"credentials", "webhookUrl"},
+		Numbering:    event.WithoutPlus,
 	})
 }
 
@@ -201,27 +202,16 @@ func other(in *vendors.Input) vendors.Draft {
 // identifier, which on other channels is no number.
 func ourNumber(r *vendors.Reader, field string, c *channel) string {
 	r.Note(field, c.Phone, c.Identifier)
-	sent, _ := c.Phone.Scalar()
-	if number, ok := withPlus(sent); ok {
-		return number
-	}
 	identifier, _ := c.Identifier.Scalar()
-	if _, ok := event.ParsePhone(identifier, false); ok {
+	if _, ok := event.ParsePhone(identifier, event.International); ok {
 		return r.PhoneOrShortCode(field, c.Phone, c.Identifier)
 	}
 	return r.PhoneOrShortCode(field, c.Phone)
 }
 
-// withPlus takes a phone number that has its country code but not the +, as WhatsApp writes
-// numbers.
-func withPlus(s string) (string, bool) { return event.ParsePhone("+"+s, false) }
-
 func contact(r *vendors.Reader, v payload.Value) event.Contact {
 	c := vendors.Object[customer](r, "contact", v)
 	phone, asSent := r.ContactPhone(c.Phone)
-	if number, ok := withPlus(asSent); ok {
-		phone, asSent = number, ""
-	}
 	return event.Contact{
 		ID:          r.Text("contact.id", c.ID),
 		Name:        r.Text("contact.name", c.Name),
