@@ -95,7 +95,7 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header, 
 	}
 	variable := v.SecretEnv
 	if scheme.Reads().PublicKey {
-		variable = privateKeyVariable(v)
+		variable = v.SigningEnv()
 	}
 	secret, err := webhook.ReadSecret(variable)
 	if err != nil {
@@ -160,12 +160,6 @@ func urlOfVendor(to, public string) (string, error) {
 		return "", errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
 	}
 	return strings.TrimRight(public, "/") + u.RequestURI(), nil
-}
-
-// privateKeyVariable names the variable of the private key of a vendor whose secret is a
-// public key.
-func privateKeyVariable(v *vendors.Vendor) string {
-	return strings.TrimSuffix(v.SecretEnv, signing.PublicKeySuffix) + signing.PrivateKeySuffix
 }
 
 // pathOf is where the webhook input takes the deliveries of a vendor.

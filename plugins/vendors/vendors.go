@@ -111,6 +111,15 @@ func SliceLimit(whole payload.Value, slices int) int { return 8*len(whole.Text()
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
 func (v *Vendor) SecretInPath() bool { return v.Signing.Reads().Token }
 
+// SigningEnv names the environment variable of what the vendor signs with: the secret, or the
+// private key of the pair whose public key is the secret.
+func (v *Vendor) SigningEnv() string {
+	if name, public := strings.CutSuffix(v.SecretEnv, publicKeySuffix); public {
+		return name + "_PRIVATE_KEY"
+	}
+	return v.SecretEnv
+}
+
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {
 	for i := range v.Events {
@@ -137,6 +146,8 @@ var (
 	secretEnv  = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 )
 
+const publicKeySuffix = "_PUBLIC_KEY"
+
 // Register adds a vendor. It panics if the vendor is not whole: a distribution
 // with such a vendor must not start.
 func Register(v Vendor) {
@@ -151,8 +162,8 @@ func Register(v Vendor) {
 		v.SecretEnv = strings.ToUpper(v.Name) + "_PATH_TOKEN"
 	}
 	mustHold(secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
-	mustHold(strings.HasSuffix(v.SecretEnv, signing.PublicKeySuffix) == v.Signing.Reads().PublicKey,
-		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, signing.PublicKeySuffix)
+	mustHold(strings.HasSuffix(v.SecretEnv, publicKeySuffix) == v.Signing.Reads().PublicKey,
+		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, publicKeySuffix)
 	if h := v.Handshake; h != nil {
 		mustHold(h.Token != "" && h.Challenge != "", "vendor %s: its handshake has to have a token and a challenge", v.Name)
 		mustHold(secretEnv.MatchString(h.SecretEnv) && h.SecretEnv != v.SecretEnv,
