@@ -125,7 +125,7 @@ func commonFields() []*service.ConfigField {
 			LintRule(literal(delivery.AccountPattern, delivery.AccountLabel)).
 			Default(fromMeta(delivery.KeyAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
-			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
+			Description("The Content-Type of the delivery, with its parameters: a form's charset, and the boundary of a multipart form. Without it the body's first byte tells JSON from a form.").
 			Default(fromMeta(delivery.KeyContentType)).
 			Advanced(),
 		service.NewInterpolatedStringField(fieldReceivedAt).
