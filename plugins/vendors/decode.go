@@ -191,12 +191,19 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	if v.Pieces == nil {
 		return c.decode(document)
 	}
+	return c.decodePieces(document)
+}
+
+// decodePieces makes events from a payload that has several native events. It is a function
+// of its own because the body of its loop takes memory for the error, which other payloads
+// do not need.
+func (c *completion) decodePieces(document payload.Value) error {
 	events := 0
-	for piece := range v.Pieces(document) {
+	for piece := range c.vendor.Pieces(document) {
 		if piece.Kind() != payload.Object {
-			return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", v.Name, len(d.Body), piece.Kind())
+			return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", c.vendor.Name, len(c.delivery.Body), piece.Kind())
 		}
-		if events++; events > maxEvents {
+		if events++; events > c.in.MaxEvents {
 			return c.in.TooMany()
 		}
 		err := c.decode(piece)
@@ -208,7 +215,7 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 		}
 	}
 	if events == 0 {
-		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", v.Name, len(d.Body))
+		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", c.vendor.Name, len(c.delivery.Body))
 	}
 	return nil
 }
