@@ -315,21 +315,15 @@ const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event from a draft.
-func (c *completion) complete(draft *Draft) event.Event {
+// complete makes an event from a draft. It builds the event in its result, field by field: a
+// literal would be built elsewhere, and copied as a whole.
+func (c *completion) complete(draft *Draft) (e event.Event) {
 	v, d := c.vendor, c.delivery
-	e := event.Event{
-		SpecVersion:     event.SpecVersion,
-		Source:          v.source,
-		Type:            draft.Type,
-		Time:            draft.Time,
-		DataContentType: "application/json",
-		Vendor:          v.Name,
-		VendorEvent:     c.in.Event,
-		EventBasis:      c.basis,
-		DeliveryID:      d.ID,
-		Data:            draft.Data,
-	}
+	e.SpecVersion, e.DataContentType = event.SpecVersion, "application/json"
+	e.Source, e.Vendor = v.source, v.Name
+	e.VendorEvent, e.EventBasis = c.in.Event, c.basis
+	e.Type, e.Time, e.Data = draft.Type, draft.Time, draft.Data
+	e.DeliveryID = d.ID
 	if d.Account != "" {
 		e.Source += "/" + d.Account
 	}
