@@ -232,13 +232,13 @@ func (c *completion) decode(document payload.Value) error {
 	switch {
 	case !ok:
 		draft := c.vendor.Other(&c.in)
-		return c.emit(c.complete(&draft))
+		return c.complete(&draft)
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
 		if c.unlikeDeclared() {
 			draft = c.unrecognized()
 		}
-		return c.emit(c.complete(&draft))
+		return c.complete(&draft)
 	}
 	events := 0
 	return native.Split(&c.in, func(draft Draft) error {
@@ -251,7 +251,7 @@ func (c *completion) decode(document payload.Value) error {
 			}
 			draft = c.unrecognized()
 		}
-		return c.emit(c.complete(&draft))
+		return c.complete(&draft)
 	})
 }
 
@@ -315,9 +315,10 @@ const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event from a draft. It builds the event in its result, field by field: a
-// literal would be built elsewhere, and copied as a whole.
-func (c *completion) complete(draft *Draft) (e event.Event) {
+// complete makes an event from a draft, and emits the event. The event is built field by
+// field: a literal would be built elsewhere, and copied as a whole.
+func (c *completion) complete(draft *Draft) error {
+	var e event.Event
 	v, d := c.vendor, c.delivery
 	e.SpecVersion, e.DataContentType = event.SpecVersion, "application/json"
 	e.Source, e.Vendor = v.source, v.Name
@@ -354,7 +355,7 @@ func (c *completion) complete(draft *Draft) (e event.Event) {
 	if t := c.in.reader.trace; t != nil {
 		t.complete(draft)
 	}
-	return e
+	return c.emit(e)
 }
 
 // name sets the id, the subject and the partition key of an event.
