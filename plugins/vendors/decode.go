@@ -1,12 +1,10 @@
 package vendors
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"mime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +22,7 @@ type Input struct {
 	Payload payload.Value // an object
 	Event   string        // the native event; "" if nothing names it and no shape is like the payload's
 
-	MaxEvents int // how many events the payload may give
+	MaxEvents int // how many events the delivery may give
 
 	vendor *Vendor
 	reader Reader
@@ -120,17 +118,13 @@ func Refuse(reason delivery.Reason, format string, args ...any) error {
 // Payload reads the payload of a delivery and removes the vendor's redacted keys. The
 // payload is an object; for a vendor that puts several native events into a delivery it may
 // be an array. Its errors are of type *Undecodable; with the error for a payload that is
-// another JSON value it also returns this JSON. The body of the delivery must not change while the payload, or
-// an event that was decoded from the payload, is in use.
+// another JSON value it also returns this JSON. The body of the delivery must not change
+// while the payload, or an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
 	}
-	read := payload.Parse
-	if isForm(d) {
-		read = payload.ParseForm
-	}
-	document, err := read(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)))
+	document, err := payload.ParseBody(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)), d.ContentType)
 	if err != nil {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
@@ -143,30 +137,6 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		return document, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
-}
-
-// isForm reports whether a body is a form, by the content type and by the body's first
-// bytes. A body that begins like a JSON object, array or string is no form, whatever the
-// content type says, unless it is like [a]=1.
-func isForm(d *delivery.Delivery) bool {
-	if len(d.Body) > 0 && d.Body[0] == '{' {
-		return false // almost all bodies begin so
-	}
-	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
-	if len(body) > 0 && body[0] == '{' {
-		return false
-	}
-	mediaType, _, _ := mime.ParseMediaType(d.ContentType)
-	name, _, found := bytes.Cut(body, []byte("="))
-	switch {
-	case strings.HasSuffix(mediaType, "json"):
-		return false
-	case mediaType != "application/x-www-form-urlencoded":
-		return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
-	case len(body) > 0 && (body[0] == '[' || body[0] == '"'):
-		return found && !bytes.ContainsRune(name, '"')
-	}
-	return true
 }
 
 // Decode turns a delivery into events: at least one and at most maxEvents. The document is
@@ -189,7 +159,7 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	c.vendor, c.delivery, c.emit = v, d, emit
 	c.in = Input{MaxEvents: maxEvents, vendor: v, reader: Reader{numbering: v.Numbering, trace: t}}
 	if v.Pieces == nil {
-		return c.decode(document)
+		return c.decode(document, document.Mended())
 	}
 	return c.decodePieces(document)
 }
@@ -198,31 +168,39 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 // of its own because the body of its loop takes memory for the error, which other payloads
 // do not need.
 func (c *completion) decodePieces(document payload.Value) error {
-	events := 0
+	none := true
 	for piece := range c.vendor.Pieces(document) {
-		if piece.Kind() != payload.Object {
-			return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", c.vendor.Name, len(c.delivery.Body), piece.Kind())
-		}
-		if events++; events > c.in.MaxEvents {
-			return c.in.TooMany()
-		}
-		err := c.decode(piece)
-		if !piece.Within(document) {
-			piece.Release()
-		}
-		if err != nil {
+		none = false
+		if err := c.decodePiece(document, piece); err != nil {
 			return err
 		}
 	}
-	if events == 0 {
-		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", c.vendor.Name, len(c.delivery.Body))
+	switch {
+	case !none:
+		return nil
+	case document.Kind() == payload.Object:
+		return c.decode(document, document.Mended()) // an object gives at least one event
 	}
-	return nil
+	return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", c.vendor.Name, len(c.delivery.Body))
 }
 
-// decode makes events from the payload of one native event.
-func (c *completion) decode(document payload.Value) error {
-	c.in.Payload, c.in.reader.found = document, false
+// decodePiece makes events from a piece of the document, and releases a piece that is a
+// document of its own.
+func (c *completion) decodePiece(document, piece payload.Value) error {
+	mended := document.MendedIn(piece.Text())
+	if !piece.Within(document) {
+		defer piece.Release()
+		mended = mended || piece.Mended()
+	}
+	if piece.Kind() != payload.Object {
+		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", c.vendor.Name, len(c.delivery.Body), piece.Kind())
+	}
+	return c.decode(piece, mended)
+}
+
+// decode makes events from the payload of one native event, which may have been mended.
+func (c *completion) decode(document payload.Value, mended bool) error {
+	c.in.Payload, c.in.reader.found, c.mended = document, false, mended
 	c.basis, c.contradiction = c.vendor.native(&c.in, c.delivery)
 	native, ok := c.vendor.Native(c.in.Event)
 	c.unknown = !ok && c.in.Event != ""
@@ -232,26 +210,24 @@ func (c *completion) decode(document payload.Value) error {
 	switch {
 	case !ok:
 		draft := c.vendor.Other(&c.in)
-		return c.complete(&draft)
+		return c.give(&draft)
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
 		if c.unlikeDeclared() {
 			draft = c.unrecognized()
 		}
-		return c.complete(&draft)
+		return c.give(&draft)
 	}
-	events := 0
+	whole := false
 	return native.Split(&c.in, func(draft Draft) error {
-		if events++; events > c.in.MaxEvents {
-			return c.in.TooMany()
-		}
 		if c.unlikeDeclared() {
-			if events > 1 {
+			if whole {
 				return nil // the first event has the whole payload
 			}
+			whole = true
 			draft = c.unrecognized()
 		}
-		return c.complete(&draft)
+		return c.give(&draft)
 	})
 }
 
@@ -302,9 +278,11 @@ type completion struct {
 	delivery      *delivery.Delivery
 	emit          func(event.Event) error
 	in            Input
+	events        int // how many the delivery has given
 	basis         event.Basis
 	contradiction bool   // the route declares another native event than the payload is of
 	unknown       bool   // the vendor's list has no such native event
+	mended        bool   // the payload is not as it was sent (see payload.Value.Mended)
 	text          []byte // a buffer, for the text that an id is computed from, and then for the id, subject and partition key
 }
 
@@ -315,9 +293,13 @@ const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event from a draft, and emits the event. The event is built field by
-// field: a literal would be built elsewhere, and copied as a whole.
-func (c *completion) complete(draft *Draft) error {
+// give makes an event from a draft and emits the event, unless the delivery has given as many
+// events as it may. The event is built field by field: a literal would be built elsewhere, and
+// copied as a whole.
+func (c *completion) give(draft *Draft) error {
+	if c.events++; c.events > c.in.MaxEvents {
+		return c.in.TooMany()
+	}
 	var e event.Event
 	v, d := c.vendor, c.delivery
 	e.SpecVersion, e.DataContentType = event.SpecVersion, "application/json"
@@ -341,7 +323,7 @@ func (c *completion) complete(draft *Draft) error {
 	if draft.Read != nil {
 		e.Data.Issues = draft.Read.issues
 	}
-	if c.in.Payload.Mended() {
+	if c.mended {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
 	}
 	e.Data.Issues = append(e.Data.Issues, c.in.name...)
