@@ -294,6 +294,9 @@ func (r *Reader) Others(field string, v payload.Value, known map[string]bool) []
 		if r.trace != nil {
 			r.trace.note(field, []payload.Value{member})
 		}
+		if pairs == nil {
+			pairs = make([]event.Pair, 0, 4) // few customers have more
+		}
 		pairs = append(pairs, pair(name, member))
 	}
 	return pairs

@@ -29,7 +29,7 @@ func init() {
 		SecretEnv: "SENDGRID_PUBLIC_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
-			{Name: "account_status_change", Types: []string{"sendgrid.account_status_change"}, Convert: accountStatusChange, RawOnly: accountRawOnly},
+			{Name: "account_status_change", Types: []string{"sendgrid.account_status_change"}, Convert: other, RawOnly: accountRawOnly},
 			{Name: "bounce", Types: []string{event.EmailBounced}, Convert: bounce, RawOnly: deliveryRawOnly},
 			{Name: "click", Types: []string{event.EmailClicked}, Convert: click, RawOnly: engagementRawOnly},
 			{Name: "deferred", Types: []string{event.EmailDeferred}, Convert: deferred, RawOnly: deliveryRawOnly},
@@ -159,15 +159,16 @@ var vendorKeys = func() map[string]bool {
 // delivery returns the conversion of what became of an e-mail on its way to the recipient.
 func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		draft, _ := convertEmail(in, eventType)
-		return draft
+		var w webhook
+		return convertEmail(in, &w, eventType)
 	}
 }
 
 // bounce converts a refusal by the recipient's server. A refusal of the type blocked is one of
 // this e-mail, and not of the recipient.
 func bounce(in *vendors.Input) vendors.Draft {
-	draft, w := convertEmail(in, event.EmailBounced)
+	var w webhook
+	draft := convertEmail(in, &w, event.EmailBounced)
 	r, email := draft.Read, draft.Data.Email
 	email.StatusText = r.Text("email.status_text", w.BounceClassification)
 	switch r.Text("email.failure", w.Type) {
@@ -180,7 +181,8 @@ func bounce(in *vendors.Input) vendors.Draft {
 }
 
 func deferred(in *vendors.Input) vendors.Draft {
-	draft, _ := convertEmail(in, event.EmailDeferred)
+	var w webhook
+	draft := convertEmail(in, &w, event.EmailDeferred)
 	draft.Data.Email.Failure = event.Temporary
 	return draft
 }
@@ -188,15 +190,17 @@ func deferred(in *vendors.Input) vendors.Draft {
 // engagement returns the conversion of what the recipient has done with an e-mail.
 func engagement(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		draft, w := convertEmail(in, eventType)
-		draft.Data.Client = client(draft.Read, w)
+		var w webhook
+		draft := convertEmail(in, &w, eventType)
+		draft.Data.Client = client(draft.Read, &w)
 		return draft
 	}
 }
 
 func click(in *vendors.Input) vendors.Draft {
-	draft, w := convertEmail(in, event.EmailClicked)
-	draft.Data.Client = client(draft.Read, w)
+	var w webhook
+	draft := convertEmail(in, &w, event.EmailClicked)
+	draft.Data.Client = client(draft.Read, &w)
 	draft.Data.Email.LinkURL = draft.Read.Text("email.link_url", w.URL)
 	return draft
 }
@@ -205,49 +209,45 @@ func click(in *vendors.Input) vendors.Draft {
 // unsubscribe group, or without a group all e-mails of the vendor's customer.
 func subscription(eventType string, subscribed event.Bool) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		draft, w := convertEmail(in, eventType)
-		r := draft.Read
+		var w webhook
+		draft := convertEmail(in, &w, eventType)
 		draft.Data.Direction = ""
-		draft.Data.Client = client(r, w)
+		draft.Data.Client = client(draft.Read, &w)
 		draft.Data.Subscription = &event.Subscription{
 			Channel:    event.ChannelEmail,
-			Topic:      r.Text("subscription.topic", w.ASMGroupID),
+			Topic:      draft.Read.Text("subscription.topic", w.ASMGroupID),
 			Subscribed: subscribed,
 		}
 		return draft
 	}
 }
 
-// accountStatusChange converts a change of what the vendor lets its customer do.
-func accountStatusChange(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
-	return draft
-}
-
-// other converts a payload that is of no known native event. Its keys may be the vendor's or the
+// other converts a payload that is about no e-mail that we know of: what the vendor lets its
+// customer do has changed, or the native event is not known. Its keys may be the vendor's or the
 // customer's, so the customer's are not read.
 func other(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
-	return draft
+	var w webhook
+	return convert(in, &w)
 }
 
 // convertEmail converts what all native events about an e-mail have in common.
-func convertEmail(in *vendors.Input, eventType string) (vendors.Draft, *webhook) {
-	draft, w := convert(in)
+func convertEmail(in *vendors.Input, w *webhook, eventType string) vendors.Draft {
+	draft := convert(in, w)
 	r, email := draft.Read, draft.Data.Email
 	draft.Type = eventType
 	draft.Data.Channel = event.ChannelEmail
 	draft.Data.Direction = event.Outbound
 	email.StatusCode = r.Text("email.status_code", w.Status)
 	email.StatusDetail = r.Text("email.status_detail", w.Reason, w.Response)
-	email.Metadata = append(r.Pairs("email.metadata", w.UniqueArgs), r.Pairs("email.metadata", w.CustomArgs)...)
-	email.Metadata = append(email.Metadata, r.Others("email.metadata", in.Payload, vendorKeys)...)
-	return draft, w
+	email.Metadata = r.Others("email.metadata", in.Payload, vendorKeys)
+	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.UniqueArgs)...)
+	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.CustomArgs)...)
+	return draft
 }
 
-// convert converts what all native events have in common.
-func convert(in *vendors.Input) (vendors.Draft, *webhook) {
-	r, w := in.Read(), &webhook{}
+// convert converts what all native events have in common. It fills w from the payload.
+func convert(in *vendors.Input, w *webhook) vendors.Draft {
+	r := in.Read()
 	payload.BindTo(in.Payload, w)
 	recipient := r.Email("contact.email", w.Email)
 	r.Note("email.to", w.Email)
@@ -270,7 +270,7 @@ func convert(in *vendors.Input) (vendors.Draft, *webhook) {
 				Tags:      r.Texts("email.tags", w.Category),
 			},
 		},
-	}, w
+	}
 }
 
 func campaign(r *vendors.Reader, w *webhook) event.Campaign {
