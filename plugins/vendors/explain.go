@@ -112,6 +112,7 @@ func (k WireKey) Within(name string) bool {
 type trace struct {
 	fields map[payload.Value][]string // what was read from a value
 	open   map[payload.Value]bool     // the objects that are read as open maps
+	other  map[payload.Value]bool     // the members that customers have put beside those of the vendor
 	texts  []given
 
 	keys  []WireKey
@@ -120,7 +121,8 @@ type trace struct {
 
 // begin begins with the payload of a native event.
 func (t *trace) begin() {
-	t.fields, t.open, t.texts = map[payload.Value][]string{}, map[payload.Value]bool{}, nil
+	t.fields, t.texts = map[payload.Value][]string{}, nil
+	t.open, t.other = map[payload.Value]bool{}, map[payload.Value]bool{}
 }
 
 // walk collects the keys of the payload of a native event that was decoded.
@@ -182,7 +184,7 @@ func (t *trace) value(name string, v payload.Value, outer []string) {
 		empty = false
 	}
 	for member, value := range v.Members() {
-		if t.open[v] {
+		if t.open[v] || t.other[value] {
 			member = "*"
 		}
 		t.value(strings.TrimPrefix(name+"."+member, "."), value, fields)

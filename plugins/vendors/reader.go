@@ -293,6 +293,7 @@ func (r *Reader) Others(field string, v payload.Value, known map[string]bool) []
 		}
 		if r.trace != nil {
 			r.trace.note(field, []payload.Value{member})
+			r.trace.other[member] = true
 		}
 		if pairs == nil {
 			pairs = make([]event.Pair, 0, 4) // few customers have more
