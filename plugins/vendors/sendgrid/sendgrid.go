@@ -11,9 +11,11 @@ import (
 	"iter"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -25,16 +27,20 @@ func init() {
 		Name:      "sendgrid",
 		Title:     "SendGrid",
 		Page:      "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
-		Setup:     "Settings > Mail Settings > Event Webhooks > Post URL: `/sendgrid`; enable the signed event webhook and save, then the verification key is shown.",
+		Setup:     "Settings > Mail Settings > Event Webhooks > Post URL: `/sendgrid`, with Enable Signed Event Webhook; the verification key that is shown after saving is the secret.",
 		SecretEnv: "SENDGRID_PUBLIC_KEY",
-		Samples:   samples,
+		Signing: signing.ECDSA{
+			Header: "X-Twilio-Email-Event-Webhook-Signature",
+			Signed: signing.Signed{Timestamp: "X-Twilio-Email-Event-Webhook-Timestamp", Tolerance: tolerance},
+		},
+		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: "account_status_change", Types: []string{"sendgrid.account_status_change"}, Convert: other, RawOnly: accountRawOnly},
 			{Name: "bounce", Types: []string{event.EmailBounced}, Convert: bounce, RawOnly: deliveryRawOnly},
 			{Name: "click", Types: []string{event.EmailClicked}, Convert: click, RawOnly: engagementRawOnly},
 			{Name: "deferred", Types: []string{event.EmailDeferred}, Convert: deferred, RawOnly: deliveryRawOnly},
 			{Name: "delivered", Types: []string{event.EmailDelivered}, Convert: delivery(event.EmailDelivered), RawOnly: deliveryRawOnly},
-			{Name: "dropped", Types: []string{event.EmailDropped}, Convert: delivery(event.EmailDropped), RawOnly: groupRawOnly},
+			{Name: "dropped", Types: []string{event.EmailDropped}, Convert: dropped, RawOnly: groupRawOnly},
 			{Name: "group_resubscribe", Types: []string{event.ContactSubscribed}, Convert: subscription(event.ContactSubscribed, event.True), RawOnly: subscriptionRawOnly},
 			{Name: "group_unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: subscription(event.ContactUnsubscribed, event.False), RawOnly: subscriptionRawOnly},
 			{Name: "open", Types: []string{event.EmailOpened}, Convert: engagement(event.EmailOpened), RawOnly: engagementRawOnly},
@@ -48,6 +54,11 @@ func init() {
 		Other:   other,
 	})
 }
+
+// tolerance is longer than the vendor retries a delivery. It retries for 24 hours after the
+// event; no page says whether it signs again for a retry. A delivery that is replayed within the
+// tolerance gives events with the same ids.
+const tolerance = 30 * time.Hour
 
 // pieces yields the events of a delivery: the elements of the array. A single event is its own
 // delivery.
@@ -175,6 +186,21 @@ func bounce(in *vendors.Input) vendors.Draft {
 	case "bounce":
 		email.Failure = event.Permanent
 	case "blocked":
+		email.Failure = event.Temporary
+	}
+	return draft
+}
+
+// dropped converts an e-mail that the vendor has not sent, because of its address or because of
+// something else.
+func dropped(in *vendors.Input) vendors.Draft {
+	var w webhook
+	draft := convertEmail(in, &w, event.EmailDropped)
+	draft.Read.Note("email.failure", w.Reason)
+	switch email := draft.Data.Email; email.StatusDetail {
+	case "Bounced Address", "Invalid", "Invalid Address", "Spam Reporting Address", "Unsubscribed Address":
+		email.Failure = event.Permanent
+	case "Invalid SMTPAPI header", "Recipient List over Package Quota", "Spam Content":
 		email.Failure = event.Temporary
 	}
 	return draft
