@@ -68,6 +68,12 @@ var comparisons = []comparison{
 		bloblang: mappings("oneroute"),
 	},
 	{
+		name:     "postmark",
+		body:     sampleBody("postmark/testdata/undeclared/click.json"),
+		decoder:  "postmark_decode: {}",
+		bloblang: mappings("postmark"),
+	},
+	{
 		name:     "sendgrid",
 		body:     sendgridBatch,
 		decoder:  "sendgrid_decode: {}",
