@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -24,6 +25,7 @@ func init() {
 		Page:      "https://postmarkapp.com/developer/webhooks/webhooks-overview",
 		Setup:     "Server > Message Stream > Webhooks, and the inbound stream's Settings: `https://postmark:<secret>@<host>/postmark`.",
 		SecretEnv: "POSTMARK_PASSWORD",
+		Signing:   signing.Basic{Username: "postmark"},
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "Bounce", Types: []string{
