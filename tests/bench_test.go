@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +74,12 @@ var comparisons = []comparison{
 		bloblang: mappings("postmark"),
 	},
 	{
+		name:     "sendgrid",
+		body:     sendgridBatch,
+		decoder:  "sendgrid_decode: {}",
+		bloblang: `processors: [ { unarchive: { format: json_array } }, { mapping: 'from "./bloblang/sendgrid.blobl"' } ]`,
+	},
+	{
 		name:     "supersend",
 		body:     sampleBody("supersend/testdata/undeclared/click.json"),
 		decoder:  "supersend_decode: {}",
@@ -88,6 +95,19 @@ func sampleBody(path string) func(testing.TB) []byte {
 		require.NoError(t, json.Compact(&body, samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body))
 		return body.Bytes()
 	}
+}
+
+// sendgridBatch returns ten events of SendGrid: those of its samples, which are arrays of one
+// event each, twice.
+func sendgridBatch(t testing.TB) []byte {
+	t.Helper()
+	var events [][]byte
+	for _, name := range []string{"processed", "deferred", "delivered", "open", "click"} {
+		event := sampleBody("sendgrid/testdata/undeclared/" + name + ".json")(t)
+		event = event[len("[") : len(event)-len("]")]
+		events = append(events, event, event)
+	}
+	return slices.Concat([]byte("["), bytes.Join(events, []byte(",")), []byte("]\r\n"))
 }
 
 // mappings returns the configuration of a mapping, or of a mapping that gives an array and
