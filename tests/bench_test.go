@@ -72,6 +72,12 @@ var comparisons = []comparison{
 		decoder:  "supersend_decode: {}",
 		bloblang: mappings("supersend"),
 	},
+	{
+		name:     "twilio",
+		body:     formBody("twilio/testdata/undeclared/mms.form"),
+		decoder:  "twilio_decode: { event: incoming_message }",
+		bloblang: mappings("twilio"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.
@@ -81,6 +87,14 @@ func sampleBody(path string) func(testing.TB) []byte {
 		var body bytes.Buffer
 		require.NoError(t, json.Compact(&body, samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body))
 		return body.Bytes()
+	}
+}
+
+// formBody returns a sample that is a form.
+func formBody(path string) func(testing.TB) []byte {
+	return func(t testing.TB) []byte {
+		t.Helper()
+		return samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body
 	}
 }
 

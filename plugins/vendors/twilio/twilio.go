@@ -13,7 +13,8 @@ package twilio
 
 import (
 	"embed"
-	"iter"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -29,19 +30,18 @@ func init() {
 		Name:  "twilio",
 		Title: "Twilio",
 		Page:  "https://www.twilio.com/docs/usage/webhooks",
-		Setup: "Console > Phone Numbers (or Messaging Services, WhatsApp senders): `/twilio` for \"A message comes in\" and for all status callbacks. " +
-			"An empty answer sends no reply. Leave \"A call comes in\" with the application that answers calls: an empty answer ends the call.",
+		Setup: "Console > Phone Numbers, Messaging Services or WhatsApp senders: `/twilio` for messages that come in (our empty answer sends no reply) " +
+			"and for all status callbacks, but not for calls that come in, which end where nothing tells Twilio what to do with them.",
 		SecretEnv: "TWILIO_AUTH_TOKEN",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: callStatus, Types: callStatusTypes, Convert: only(calls, callChanged), RawOnly: callStatusRawOnly},
 			{Name: incomingCall, Types: []string{event.CallStarted, "twilio.incoming_call"}, Convert: only(calls, callReceived), RawOnly: incomingCallRawOnly},
-			{Name: incomingMessage, Types: incomingMessageTypes, Convert: only(messages, messageReceived), RawOnly: incomingMessageRawOnly},
+			{Name: incomingMessage, Types: incomingMessageTypes, Split: messageReceived, RawOnly: incomingMessageRawOnly},
 			{Name: messageStatus, Types: messageStatusTypes, Convert: only(messageStates, messageChanged), RawOnly: messageStatusRawOnly},
 			{Name: recordingStatus, Types: []string{event.CallUpdated, "twilio.recording_status"}, Convert: only(recordings, recordingChanged), RawOnly: recordingRawOnly},
 		},
 		RawOnly: rawOnly,
-		Pieces:  pieces,
 		Shape:   shape,
 		Other:   other,
 	})
@@ -61,32 +61,6 @@ var (
 	incomingMessageTypes = []string{event.MessageReceived, event.ContactUnsubscribed, event.ContactSubscribed}
 	messageStatusTypes   = []string{event.MessageDelivered, event.MessageQueued, event.MessageSent, event.MessageRead, event.MessageFailed, "twilio.message_status"}
 )
-
-// pieces cuts a message in two that unsubscribes or subscribes its sender: the message, and
-// the change of the subscription. A piece with OptOutType but without a text is the change.
-func pieces(p payload.Value) iter.Seq[payload.Value] {
-	return func(yield func(payload.Value) bool) {
-		if _, changes := subscribes(p.Get("OptOutType")); !changes || !p.Has("Body") {
-			yield(p)
-			return
-		}
-		if yield(p.Without("OptOutType")) {
-			yield(p.Without("Body", "NumMedia", "NumSegments"))
-		}
-	}
-}
-
-// subscribes reports whether an opt-out type changes a subscription, and to what. HELP
-// changes none.
-func subscribes(optOutType payload.Value) (subscribed event.Bool, changes bool) {
-	switch word, _ := optOutType.Scalar(); word {
-	case "STOP":
-		return event.False, true
-	case "START":
-		return event.True, true
-	}
-	return 0, false
-}
 
 // family is what a payload unmistakably is, whatever the route declares.
 type family string
@@ -116,14 +90,23 @@ func familyOf(p payload.Value) family {
 // family becomes an unrecognized event.
 func only(declared family, convert func(*vendors.Input) vendors.Draft) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		if actual := familyOf(in.Payload); actual != "" && actual != declared {
-			draft := other(in)
-			draft.Type = event.Unrecognized("twilio")
-			draft.Read.Contradict()
-			return draft
+		if isAnother(in.Payload, declared) {
+			return unrecognized(in)
 		}
 		return convert(in)
 	}
+}
+
+func isAnother(p payload.Value, declared family) bool {
+	actual := familyOf(p)
+	return actual != "" && actual != declared
+}
+
+func unrecognized(in *vendors.Input) vendors.Draft {
+	draft := other(in)
+	draft.Type = event.Unrecognized("twilio")
+	draft.Read.Contradict()
+	return draft
 }
 
 // shape tells the native event of a payload for which no route declares one. A request for
@@ -235,17 +218,60 @@ type recording struct {
 
 // native data structure conversion
 
-func messageReceived(in *vendors.Input) vendors.Draft {
-	m, r := payload.Bind[received](in.Payload), in.Read()
-	r.Note("subscription.subscribed", m.OptOutType)
-	subscribed, changes := subscribes(m.OptOutType)
-	if changes && !in.Payload.Has("Body") {
-		return subscriptionChanged(&m, r, subscribed)
+// messageReceived converts a message that comes in. A message that unsubscribes or subscribes
+// its sender gives two events: the message and the change of the subscription. A payload with
+// OptOutType but without a text is the change alone.
+func messageReceived(in *vendors.Input, emit func(vendors.Draft) error) error {
+	if isAnother(in.Payload, messages) {
+		return emit(unrecognized(in))
 	}
+	m := payload.Bind[received](in.Payload)
+	subscribed, changes := subscribes(m.OptOutType)
+	switch {
+	case !changes:
+		return emit(textReceived(in, &m))
+	case m.Body.Kind() == payload.Missing:
+		return emit(subscriptionChanged(in, &m, subscribed))
+	}
+	text := textReceived(in, &m)
+	text.Raw = without(in.Payload, "OptOutType")
+	if err := emit(text); err != nil {
+		return err
+	}
+	change := subscriptionChanged(in, &m, subscribed)
+	change.Raw = without(in.Payload, "Body", "NumMedia", "NumSegments")
+	return emit(change)
+}
+
+// subscribes reports whether an opt-out type changes a subscription, and to what. HELP
+// changes none.
+func subscribes(optOutType payload.Value) (subscribed event.Bool, changes bool) {
+	switch word, _ := optOutType.Scalar(); word {
+	case "STOP":
+		return event.False, true
+	case "START":
+		return event.True, true
+	}
+	return 0, false
+}
+
+// without returns the text of a payload without some of its keys.
+func without(p payload.Value, names ...string) string {
+	return p.Rewrite(func(name string, member payload.Value) string {
+		if slices.Contains(names, name) {
+			return ""
+		}
+		return member.Text()
+	})
+}
+
+func textReceived(in *vendors.Input, m *received) vendors.Draft {
+	r := in.Read()
+	r.Note("subscription.subscribed", m.OptOutType)
 	draft := convertMessage(&m.message, r, event.Inbound)
 	draft.Type = event.MessageReceived
 	draft.ID = vendors.Natural(messageID(&m.message))
-	sender(&m, r, &draft)
+	sender(m, r, &draft)
 	text := &draft.Data.Message
 	text.Text = r.Text("message.text", m.Body, m.ButtonText, m.ListTitle)
 	text.ContentType = r.Text("message.content_type", m.MessageType)
@@ -267,7 +293,9 @@ func messageReceived(in *vendors.Input) vendors.Draft {
 }
 
 // subscriptionChanged converts a message by which a contact unsubscribes or subscribes.
-func subscriptionChanged(m *received, r *vendors.Reader, subscribed event.Bool) vendors.Draft {
+func subscriptionChanged(in *vendors.Input, m *received, subscribed event.Bool) vendors.Draft {
+	r := in.Read()
+	r.Note("subscription.subscribed", m.OptOutType)
 	draft := convertMessage(&m.message, r, event.Inbound)
 	draft.Type = event.ContactUnsubscribed
 	if subscribed == event.True {
@@ -359,20 +387,30 @@ func first(values ...payload.Value) payload.Value {
 	return payload.Value{}
 }
 
-// media converts the attachments, which are numbered from 0. A message has at most ten.
+// attachment has the names of the keys of an attachment.
+type attachment struct{ url, contentType string }
+
+// attachments are numbered from 0. A message has at most ten.
+var attachments = func() (all [10]attachment) {
+	for i := range all {
+		all[i] = attachment{"MediaUrl" + strconv.Itoa(i), "MediaContentType" + strconv.Itoa(i)}
+	}
+	return all
+}()
+
 func media(r *vendors.Reader, p payload.Value) []event.Media {
-	var all []event.Media
-	for _, n := range "0123456789" {
-		url := p.Get("MediaUrl" + string(n))
+	var converted []event.Media
+	for i := range attachments {
+		url := p.Get(attachments[i].url)
 		if url.Kind() == payload.Missing {
 			break
 		}
-		all = append(all, event.Media{
+		converted = append(converted, event.Media{
 			URL:  r.Text("message.media.url", url),
-			Type: r.Text("message.media.type", p.Get("MediaContentType"+string(n))),
+			Type: r.Text("message.media.type", p.Get(attachments[i].contentType)),
 		})
 	}
-	return all
+	return converted
 }
 
 // callReceived converts the request for what a call that comes in shall do. The same URL may be
