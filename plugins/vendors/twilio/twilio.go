@@ -19,6 +19,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -32,6 +33,7 @@ func init() {
 		Page:  "https://www.twilio.com/docs/usage/webhooks",
 		Setup: "Console > Phone Numbers, Messaging Services or WhatsApp senders: `/twilio` for messages that come in (our empty answer sends no reply) " +
 			"and for all status callbacks, but not for calls that come in, which end where nothing tells Twilio what to do with them.",
+		Signing:   signing.URLHMAC{Header: "X-Twilio-Signature"},
 		SecretEnv: "TWILIO_AUTH_TOKEN",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
