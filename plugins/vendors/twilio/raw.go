@@ -14,9 +14,8 @@ var rawOnly = []vendors.RawOnly{
 	{Reason: "the number whose owner forwards the call", Keys: []string{"ForwardedFrom"}},
 	{Reason: "how much the network vouches for the caller's number", Keys: []string{"StirPassportToken", "StirVerstat"}},
 	{Reason: "how many there are, which message.media shows", Keys: []string{"NumMedia"}},
-	{Reason: "the advertisement's own text, picture and ids", Keys: []string{
-		"ReferralBody", "ReferralCtwaClid", "ReferralHeadline", "ReferralMediaContentType", "ReferralMediaId", "ReferralMediaUrl",
-		"ReferralNumMedia", "ReferralSourceId",
+	{Reason: "the advertisement's own text and picture", Keys: []string{
+		"ReferralBody", "ReferralHeadline", "ReferralMediaContentType", "ReferralMediaId", "ReferralMediaUrl", "ReferralNumMedia",
 	}},
 	{Reason: "what the channel says of the message, in its own form", Keys: []string{
 		"ButtonType", "ChannelMetadata", "FlowData", "Forwarded", "FrequentlyForwarded", "InteractiveData", "ListDescription",

@@ -183,6 +183,8 @@ type received struct {
 	Label                     payload.Value `json:"Label"`
 	ReferralSourceType        payload.Value `json:"ReferralSourceType"` // ad or post
 	ReferralSourceURL         payload.Value `json:"ReferralSourceUrl"`
+	ReferralSourceID          payload.Value `json:"ReferralSourceId"`
+	ReferralCtwaClid          payload.Value `json:"ReferralCtwaClid"`
 }
 
 type state struct {
@@ -290,6 +292,8 @@ func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	draft.Data.Attribution = &event.Attribution{
 		Medium:      r.Text("attribution.medium", m.ReferralSourceType),
 		ReferrerURL: r.Text("attribution.referrer_url", m.ReferralSourceURL),
+		CTWACLID:    r.Text("attribution.ctwa_clid", m.ReferralCtwaClid),
+		AdID:        r.Text("attribution.ad_id", m.ReferralSourceID),
 	}
 	return draft
 }
