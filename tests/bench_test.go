@@ -85,6 +85,12 @@ var comparisons = []comparison{
 		decoder:  "supersend_decode: {}",
 		bloblang: mappings("supersend"),
 	},
+	{
+		name:     "twilio",
+		body:     formBody("twilio/testdata/undeclared/mms.form"),
+		decoder:  "twilio_decode: { event: incoming_message }",
+		bloblang: mappings("twilio"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.
@@ -108,6 +114,14 @@ func sendgridBatch(t testing.TB) []byte {
 		events = append(events, event, event)
 	}
 	return slices.Concat([]byte("["), bytes.Join(events, []byte(",")), []byte("]\r\n"))
+}
+
+// formBody returns a sample that is a form.
+func formBody(path string) func(testing.TB) []byte {
+	return func(t testing.TB) []byte {
+		t.Helper()
+		return samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body
+	}
 }
 
 // mappings returns the configuration of a mapping, or of a mapping that gives an array and

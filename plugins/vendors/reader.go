@@ -195,13 +195,14 @@ func init() {
 	}
 }
 
-// Direction reads inbound or outbound.
+// Direction reads inbound or outbound, or a word that begins so: outbound-dial.
 func (r *Reader) Direction(field string, values ...payload.Value) event.Direction {
 	return event.Direction(r.read(field, event.NotInList, parseDirection, values))
 }
 
 func parseDirection(s string) (string, bool) {
-	return s, s == string(event.Inbound) || s == string(event.Outbound)
+	direction, _, _ := strings.Cut(s, "-")
+	return direction, direction == string(event.Inbound) || direction == string(event.Outbound)
 }
 
 // Channel reads a medium, in any letter case. A medium that the list of channels does not

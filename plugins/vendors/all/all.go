@@ -9,4 +9,5 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/postmark"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/sendgrid"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/twilio"
 )
