@@ -36,7 +36,7 @@ func init() {
 			{Name: "dropped", Types: []string{event.EmailDropped, event.EmailBounced}, Convert: dropped},
 			{Name: "failed", Types: []string{event.EmailBounced, event.EmailDropped, event.EmailDeferred, "mailgun.failed"}, Convert: failed, RawOnly: list},
 			{Name: "opened", Types: []string{event.EmailOpened}, Convert: opened, RawOnly: list},
-			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: rejected, RawOnly: list},
+			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: sent(event.EmailDropped), RawOnly: list},
 			{Name: "stored", Types: []string{event.EmailReceived}, Convert: stored},
 			{Name: "unsubscribed", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
 		},
@@ -122,6 +122,7 @@ type deliveryStatus struct {
 	Code        payload.Value `json:"code"`
 	Message     payload.Value `json:"message"`
 	Description payload.Value `json:"description"`
+	BounceType  payload.Value `json:"bounce-type"` // hard or soft
 }
 
 type reject struct {
@@ -167,6 +168,7 @@ type form struct {
 	IP             payload.Value `json:"ip"`
 	URL            payload.Value `json:"url"`
 	MailingList    payload.Value `json:"mailing-list"`
+	MessageHeaders payload.Value `json:"message-headers"` // the JSON text of an array of pairs, each a name and a value
 
 	clientInfo
 	geolocation
@@ -254,6 +256,9 @@ func readForm(r *vendors.Reader, p payload.Value) *occurrence {
 
 // readHeaders reads the header of an e-mail from the JSON text that an older webhook has it in.
 func readHeaders(r *vendors.Reader, v payload.Value) (h headers) {
+	for _, field := range []string{"email.id", "email.message_id", "email.from", "email.to", "email.subject"} {
+		r.Note(field, v)
+	}
 	text, _ := v.Scalar()
 	document, err := payload.Parse(text)
 	if err != nil {
@@ -277,9 +282,6 @@ func readHeaders(r *vendors.Reader, v payload.Value) (h headers) {
 		case "subject":
 			h.Subject = pair[1]
 		}
-	}
-	for _, field := range []string{"email.id", "email.message_id", "email.from", "email.to", "email.subject"} {
-		r.Note(field, v)
 	}
 	return h
 }
@@ -312,13 +314,18 @@ func sent(eventType string) func(*vendors.Input) vendors.Draft {
 }
 
 // failed converts an e-mail that was not delivered. The vendor does not send to an address that
-// has bounced, unsubscribed or complained: the reason is then suppress-bounce and the like.
+// has bounced, unsubscribed or complained: the reason is then suppress-bounce and the like. An
+// e-mail that was refused for hours is given up as old; another one may arrive.
 func failed(in *vendors.Input) vendors.Draft {
 	draft, o := convert(in)
-	email := draft.Data.Email
-	switch draft.Read.Text("email.failure", o.Severity) {
+	r, email := draft.Read, draft.Data.Email
+	bounceType := r.Text("email.failure", o.status.BounceType)
+	switch r.Text("email.failure", o.Severity) {
 	case "permanent":
 		email.Failure = event.Permanent
+		if bounceType == "soft" || email.StatusText == old {
+			email.Failure = event.Temporary
+		}
 		draft.Type = o.typeOf(event.EmailBounced)
 		if strings.HasPrefix(email.StatusText, "suppress-") {
 			draft.Type = o.typeOf(event.EmailDropped)
@@ -331,28 +338,26 @@ func failed(in *vendors.Input) vendors.Draft {
 }
 
 // bounced converts an e-mail that the recipient's server has refused for good.
-func bounced(in *vendors.Input) vendors.Draft { return givenUp(in, event.EmailBounced) }
-
-// rejected converts an e-mail that the vendor did not take from our side.
-func rejected(in *vendors.Input) vendors.Draft { return givenUp(in, event.EmailDropped) }
+func bounced(in *vendors.Input) vendors.Draft {
+	draft, _ := convert(in)
+	draft.Type = event.EmailBounced
+	draft.Data.Email.Failure = event.Permanent
+	return draft
+}
 
 // dropped converts an e-mail that the vendor does not send, because the address has bounced,
-// unsubscribed or complained (hardfail), or no longer sends, because it was refused for hours
-// (old).
+// unsubscribed or complained, or that it has given up as old.
 func dropped(in *vendors.Input) vendors.Draft {
-	draft := givenUp(in, event.EmailDropped)
-	if draft.Data.Email.StatusText == "old" {
-		draft.Type = event.EmailBounced
+	draft, _ := convert(in)
+	draft.Type, draft.Data.Email.Failure = event.EmailDropped, event.Permanent
+	if draft.Data.Email.StatusText == old {
+		draft.Type, draft.Data.Email.Failure = event.EmailBounced, event.Temporary
 	}
 	return draft
 }
 
-func givenUp(in *vendors.Input, eventType string) vendors.Draft {
-	draft, _ := convert(in)
-	draft.Type = eventType
-	draft.Data.Email.Failure = event.Permanent
-	return draft
-}
+// old is the reason why the vendor gives up an e-mail that was refused for hours.
+const old = "old"
 
 func opened(in *vendors.Input) vendors.Draft {
 	draft, o := convert(in)

@@ -27,7 +27,6 @@ var rawOnly = append([]vendors.RawOnly{
 		"event-data.delivery-status.session-seconds", "event-data.delivery-status.tls", "event-data.delivery-status.utf8",
 	}},
 	{Reason: "the code of the recipient's server once more, with which the message begins", Keys: []string{"event-data.delivery-status.enhanced-code"}},
-	{Reason: "how lasting the vendor takes the refusal to be, which email.failure says", Keys: []string{"event-data.delivery-status.bounce-type"}},
 	{Reason: "when the e-mail was delivered, which is another event", Keys: []string{"event-data.delivered-at"}},
 	{Reason: "the kind of the program whose name client.name has", Keys: []string{"event-data.client-info.client-type"}},
 	{Reason: "the time zone of the place that contact.location has", Keys: []string{"event-data.geolocation.timezone"}},
