@@ -194,15 +194,16 @@ type occurrence struct {
 	metadata  []event.Pair
 }
 
-func read(r *vendors.Reader, p payload.Value) *occurrence {
+func (o *occurrence) read(r *vendors.Reader, p payload.Value) {
 	if w := payload.Bind[webhook](p); w.EventData.Kind() != payload.Missing {
-		return readEventData(r, w.EventData)
+		o.readEventData(r, w.EventData)
+	} else {
+		o.readForm(r, p)
 	}
-	return readForm(r, p)
 }
 
-func readEventData(r *vendors.Reader, v payload.Value) *occurrence {
-	o := &occurrence{eventData: vendors.Object[eventData](r, "email", v)}
+func (o *occurrence) readEventData(r *vendors.Reader, v payload.Value) {
+	o.eventData = vendors.Object[eventData](r, "email", v)
 	o.id = vendors.Natural(o.ID, o.Timestamp)
 	o.account = vendors.Object[account](r, "account", o.Account)
 	o.message = vendors.Object[message](r, "email", o.Message)
@@ -219,12 +220,11 @@ func readEventData(r *vendors.Reader, v payload.Value) *occurrence {
 	o.place = vendors.Object[geolocation](r, "contact.location", o.Geolocation)
 	o.list = vendors.Object[mailingList](r, "subscription.topic", o.MailingList)
 	o.metadata = r.Pairs("email.metadata", o.UserVariables)
-	return o
 }
 
-func readForm(r *vendors.Reader, p payload.Value) *occurrence {
+func (o *occurrence) readForm(r *vendors.Reader, p payload.Value) {
 	f := payload.Bind[form](p)
-	o := &occurrence{
+	*o = occurrence{
 		eventData: eventData{
 			Timestamp: f.Timestamp,
 			Recipient: f.Recipient,
@@ -251,7 +251,6 @@ func readForm(r *vendors.Reader, p payload.Value) *occurrence {
 			o.metadata = append(o.metadata, event.Pair{Name: name, Value: text})
 		}
 	}
-	return o
 }
 
 // readHeaders reads the header of an e-mail from the JSON text that an older webhook has it in.
@@ -307,7 +306,8 @@ func readCampaign(r *vendors.Reader, c campaign) event.Campaign {
 // sent returns the conversion of what became of an e-mail of our side.
 func sent(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
-		draft, o := convert(in)
+		var o occurrence
+	draft := convert(in, &o)
 		draft.Type = o.typeOf(eventType)
 		return draft
 	}
@@ -317,7 +317,8 @@ func sent(eventType string) func(*vendors.Input) vendors.Draft {
 // has bounced, unsubscribed or complained: the reason is then suppress-bounce and the like. An
 // e-mail that was refused for hours is given up as old; another one may arrive.
 func failed(in *vendors.Input) vendors.Draft {
-	draft, o := convert(in)
+	var o occurrence
+	draft := convert(in, &o)
 	r, email := draft.Read, draft.Data.Email
 	bounceType := r.Text("email.failure", o.status.BounceType)
 	switch r.Text("email.failure", o.Severity) {
@@ -339,7 +340,7 @@ func failed(in *vendors.Input) vendors.Draft {
 
 // bounced converts an e-mail that the recipient's server has refused for good.
 func bounced(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
+	draft := convert(in, new(occurrence))
 	draft.Type = event.EmailBounced
 	draft.Data.Email.Failure = event.Permanent
 	return draft
@@ -348,7 +349,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 // dropped converts an e-mail that the vendor does not send, because the address has bounced,
 // unsubscribed or complained, or that it has given up as old.
 func dropped(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
+	draft := convert(in, new(occurrence))
 	draft.Type, draft.Data.Email.Failure = event.EmailDropped, event.Permanent
 	if draft.Data.Email.StatusText == old {
 		draft.Type, draft.Data.Email.Failure = event.EmailBounced, event.Temporary
@@ -360,24 +361,27 @@ func dropped(in *vendors.Input) vendors.Draft {
 const old = "old"
 
 func opened(in *vendors.Input) vendors.Draft {
-	draft, o := convert(in)
+	var o occurrence
+	draft := convert(in, &o)
 	draft.Type = event.EmailOpened
-	readClient(&draft, o)
+	readClient(&draft, &o)
 	return draft
 }
 
 func clicked(in *vendors.Input) vendors.Draft {
-	draft, o := convert(in)
+	var o occurrence
+	draft := convert(in, &o)
 	draft.Type = event.EmailClicked
 	draft.Data.Email.LinkURL = draft.Read.Text("email.link_url", o.URL)
-	readClient(&draft, o)
+	readClient(&draft, &o)
 	return draft
 }
 
 // unsubscribed converts an unsubscribe from a mailing list, from the tags that are sent, or from
 // all e-mails of the domain, for which * stands.
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	draft, o := convertUntagged(in)
+	var o occurrence
+	draft := convertUntagged(in, &o)
 	r := draft.Read
 	topic := r.Text("subscription.topic", o.list.Address)
 	if tags := r.Texts("subscription.topic", o.Tags); topic == "" {
@@ -386,20 +390,20 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 	draft.Type = event.ContactUnsubscribed
 	draft.Data.Direction = ""
 	draft.Data.Subscription = &event.Subscription{Channel: event.ChannelEmail, Topic: topic, Subscribed: event.False}
-	readClient(&draft, o)
+	readClient(&draft, &o)
 	return draft
 }
 
 // stored converts an e-mail of the contact, which the vendor keeps for our side.
 func stored(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
+	draft := convert(in, new(occurrence))
 	draft.Type = event.EmailReceived
 	return draft
 }
 
 // other converts a payload that is of no known native event, which need not be about an e-mail.
 func other(in *vendors.Input) vendors.Draft {
-	draft, _ := convert(in)
+	draft := convert(in, new(occurrence))
 	draft.Data.Channel, draft.Data.Direction = "", ""
 	return draft
 }
@@ -413,17 +417,17 @@ func (o *occurrence) typeOf(eventType string) string {
 	return eventType
 }
 
-func convert(in *vendors.Input) (vendors.Draft, *occurrence) {
-	draft, o := convertUntagged(in)
+func convert(in *vendors.Input, o *occurrence) vendors.Draft {
+	draft := convertUntagged(in, o)
 	draft.Data.Email.Tags = draft.Read.Texts("email.tags", o.Tags)
-	return draft, o
+	return draft
 }
 
 // convertUntagged converts what all native events have in common. The tags of an unsubscribe are
 // not those of the e-mail.
-func convertUntagged(in *vendors.Input) (vendors.Draft, *occurrence) {
+func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 	r := in.Read()
-	o := read(r, in.Payload)
+	o.read(r, in.Payload)
 	_, id := mailbox(r.Text("email.id", o.headers.MessageID))
 	r.Note("email.message_id", o.headers.MessageID)
 	name, from := mailbox(r.Email("email.from", o.headers.From, o.envelope.Sender))
@@ -462,7 +466,7 @@ func convertUntagged(in *vendors.Input) (vendors.Draft, *occurrence) {
 		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Email: to}
 	}
 	draft.Person = vendors.Ladder{draft.Data.Contact.Email}
-	return draft, o
+	return draft
 }
 
 // mailbox returns the name and the address of Name <address>, and only the address where there
