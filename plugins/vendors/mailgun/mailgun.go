@@ -1,6 +1,7 @@
 // Package mailgun decodes the webhooks of Mailgun: what became of e-mails, and what their
-// recipients did with them. Every payload names its native event. The JSON of today and the
-// forms of the older webhooks say the same in other keys, and give the same events.
+// recipients did with them. The payload names its native event. The JSON of today and the
+// forms of the older webhooks say the same in other keys, and give the same events. A route of
+// the vendor posts the e-mails that it receives to the same place.
 //
 // https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
 package mailgun
@@ -9,6 +10,7 @@ import (
 	"cmp"
 	"embed"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -28,15 +30,16 @@ func init() {
 		SecretEnv: "MAILGUN_SIGNING_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
-			{Name: "accepted", Types: []string{event.EmailAccepted, "mailgun.accepted"}, Convert: sent(event.EmailAccepted), RawOnly: list},
-			{Name: "bounced", Types: []string{event.EmailBounced}, Convert: bounced, RawOnly: list},
-			{Name: "clicked", Types: []string{event.EmailClicked}, Convert: clicked, RawOnly: list},
-			{Name: "complained", Types: []string{event.EmailComplained}, Convert: sent(event.EmailComplained), RawOnly: list},
-			{Name: "delivered", Types: []string{event.EmailDelivered, "mailgun.delivered"}, Convert: sent(event.EmailDelivered), RawOnly: list},
+			{Name: "accepted", Types: []string{event.EmailAccepted, "mailgun.accepted"}, Convert: sent(event.EmailAccepted), RawOnly: sentRawOnly},
+			{Name: "bounced", Types: []string{event.EmailBounced}, Convert: bounced, RawOnly: sentRawOnly},
+			{Name: "clicked", Types: []string{event.EmailClicked}, Convert: clicked, RawOnly: sentRawOnly},
+			{Name: "complained", Types: []string{event.EmailComplained}, Convert: sent(event.EmailComplained), RawOnly: sentRawOnly},
+			{Name: "delivered", Types: []string{event.EmailDelivered, "mailgun.delivered"}, Convert: sent(event.EmailDelivered), RawOnly: sentRawOnly},
 			{Name: "dropped", Types: []string{event.EmailDropped, event.EmailBounced}, Convert: dropped},
-			{Name: "failed", Types: []string{event.EmailBounced, event.EmailDropped, event.EmailDeferred, "mailgun.failed"}, Convert: failed, RawOnly: list},
-			{Name: "opened", Types: []string{event.EmailOpened}, Convert: opened, RawOnly: list},
-			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: sent(event.EmailDropped), RawOnly: list},
+			{Name: "failed", Types: []string{event.EmailBounced, event.EmailDropped, event.EmailDeferred, "mailgun.failed"}, Convert: failed, RawOnly: sentRawOnly},
+			{Name: "opened", Types: []string{event.EmailOpened}, Convert: opened, RawOnly: sentRawOnly},
+			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: sent(event.EmailDropped), RawOnly: sentRawOnly},
+			{Name: "route", Types: []string{event.EmailReceived}, Convert: routed, RawOnly: routeRawOnly},
 			{Name: "stored", Types: []string{event.EmailReceived}, Convert: stored},
 			{Name: "unsubscribed", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
 		},
@@ -45,13 +48,29 @@ func init() {
 		// may sign any event with them.
 		RedactedKeys: []string{"signature", "parent-signature"},
 		Named:        named,
+		Shape:        shape,
 		Other:        other,
 	})
 }
 
+// named returns the name that a payload has. An e-mail that a route posts has none: there, a key
+// may be a field of the e-mail's header, which anybody can name event.
 func named(r *vendors.Reader, p payload.Value) string {
+	if isRouted(p) {
+		return ""
+	}
 	return r.Text("vendorevent", p.Get("event-data").Get("event"), p.Get("event"))
 }
+
+func shape(p payload.Value) string {
+	if isRouted(p) {
+		return "route"
+	}
+	return ""
+}
+
+// isRouted reports whether a payload is an e-mail that a route posts.
+func isRouted(p payload.Value) bool { return p.Has("sender") && p.Has("recipient") }
 
 // native data structures
 
@@ -245,12 +264,20 @@ func (o *occurrence) readForm(r *vendors.Reader, p payload.Value) {
 	}
 	// No key has an id of the occurrence. The token may be another one when the vendor sends again.
 	o.id = vendors.Content(o.headers.MessageID, f.Recipient, f.Timestamp, f.URL)
+	if !f.Event.Absent() { // another body may have any keys
+		o.metadata = readVariables(r, p)
+	}
+}
+
+// readVariables reads the keys of a form that the customer's variables have.
+func readVariables(r *vendors.Reader, p payload.Value) (variables []event.Pair) {
 	for name, member := range p.Members() {
 		if text, ok := member.Scalar(); ok && !formKeys[name] {
 			r.Note("email.metadata", member)
-			o.metadata = append(o.metadata, event.Pair{Name: name, Value: text})
+			variables = append(variables, event.Pair{Name: name, Value: text})
 		}
 	}
+	return variables
 }
 
 // readHeaders reads the header of an e-mail from the JSON text that an older webhook has it in.
@@ -258,12 +285,7 @@ func readHeaders(r *vendors.Reader, v payload.Value) (h headers) {
 	for _, field := range []string{"email.id", "email.message_id", "email.from", "email.to", "email.subject"} {
 		r.Note(field, v)
 	}
-	text, _ := v.Scalar()
-	document, err := payload.Parse(text)
-	if err != nil {
-		return headers{}
-	}
-	for element := range document.Elements() {
+	for element := range parsed(v).Elements() {
 		var pair []payload.Value
 		for part := range element.Elements() {
 			pair = append(pair, part)
@@ -285,13 +307,28 @@ func readHeaders(r *vendors.Reader, v payload.Value) (h headers) {
 	return h
 }
 
+// parsed returns the document whose JSON text the value has, and a missing value if it has none,
+// or more than any header takes. The document is not released: what is read from it stays in use.
+func parsed(v payload.Value) payload.Value {
+	const most = 64 << 10
+	text, _ := v.Scalar()
+	if len(text) > most {
+		return payload.Value{}
+	}
+	document, err := payload.Parse(text)
+	if err != nil {
+		return payload.Value{}
+	}
+	return document
+}
+
 // formKeys has the keys of the older webhooks that are not variables of the vendor's customer.
 var formKeys = func() map[string]bool {
 	keys := map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[form]()) {
 		keys[field.Tag.Get("json")] = true
 	}
-	for _, reason := range formRawOnly {
+	for _, reason := range slices.Concat(formRawOnly, sentRawOnly) {
 		for _, key := range reason.Keys {
 			keys[key] = true
 		}
@@ -307,7 +344,7 @@ func readCampaign(r *vendors.Reader, c campaign) event.Campaign {
 func sent(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var o occurrence
-	draft := convert(in, &o)
+		draft := convert(in, &o)
 		draft.Type = o.typeOf(eventType)
 		return draft
 	}

@@ -39,11 +39,24 @@ var formRawOnly = []vendors.RawOnly{
 	{Reason: "the domain of our side that the vendor has sent for, with which its Message-ID ends", Keys: []string{"domain"}},
 	{Reason: "the vendor's own id of the recipient", Keys: []string{"X-Mailgun-Sid"}},
 	{Reason: "how many attachments the e-mail has", Keys: []string{"attachment-count"}},
-	{Reason: "empty, where an event is no received e-mail", Keys: []string{"body-plain"}},
 	{Reason: "the kind of the program whose name client.name has", Keys: []string{"client-type"}},
 }
 
-// list has the key that only an unsubscribe reads.
-var list = []vendors.RawOnly{
+// sentRawOnly has the keys of an e-mail of our side that only other native events read.
+var sentRawOnly = []vendors.RawOnly{
 	{Reason: "the mailing list that the e-mail was sent to", Keys: []string{"event-data.mailing-list.address", "mailing-list"}},
+	{Reason: "empty, but in an e-mail that was received", Keys: []string{"body-plain"}},
+}
+
+// routeRawOnly has the keys of an e-mail that a route posts.
+var routeRawOnly = []vendors.RawOnly{
+	{Reason: "the text without what it quotes and without its signature, or the signature", Keys: []string{"stripped-html", "stripped-signature", "stripped-text"}},
+	{Reason: "the source of the e-mail", Keys: []string{"body-mime"}},
+	{Reason: "the header of the e-mail, whose fields stand beside it", Keys: []string{"message-headers"}},
+	{Reason: "a field of the e-mail's header, of which another key tells or which joins nothing", Keys: []string{
+		"Content-Type", "From", "Mime-Version", "event", "event-data", "Received", "References", "Subject", "To", "X-Envelope-From", "X-Mailgun-Incoming",
+	}},
+	{Reason: "where an attachment stands in the text", Keys: []string{"content-id-map"}},
+	{Reason: "the attachment itself", Keys: []string{"attachment-1.base64"}},
+	{Reason: "where the vendor keeps the e-mail for some days", Keys: []string{"message-url"}},
 }
