@@ -12,9 +12,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -27,6 +29,7 @@ func init() {
 		Title:     "Mailgun",
 		Page:      "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads",
 		Setup:     "Send > Sending > Webhooks, for each event type: `/mailgun`.",
+		Signing:   signing.InBody{Tolerance: tolerance},
 		SecretEnv: "MAILGUN_SIGNING_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
@@ -52,6 +55,10 @@ func init() {
 		Other:        other,
 	})
 }
+
+// tolerance is how old a signature may be. The vendor sends again for 8 hours, and no page says
+// that it signs each time anew.
+const tolerance = 12 * time.Hour
 
 // named returns the name that a payload has. An e-mail that a route posts has none: there, a key
 // may be a field of the e-mail's header, which anybody can name event.
