@@ -174,8 +174,8 @@ type mailingList struct {
 	Address payload.Value `json:"address"`
 }
 
-// form is the body of an older webhook. Every key that form and formRawOnly do not have is a
-// variable of the vendor's customer.
+// form is the body of an older webhook. Every key that neither form nor formRawOnly nor
+// sentRawOnly has is a variable of the vendor's customer.
 type form struct {
 	Event          payload.Value `json:"event"`
 	Timestamp      payload.Value `json:"timestamp"`
@@ -358,26 +358,29 @@ func sent(eventType string) func(*vendors.Input) vendors.Draft {
 }
 
 // failed converts an e-mail that was not delivered. The vendor does not send to an address that
-// has bounced, unsubscribed or complained: the reason is then suppress-bounce and the like. An
-// e-mail that was refused for hours is given up as old; another one may arrive.
+// has bounced, unsubscribed or complained: the reason is then suppress-bounce and the like.
 func failed(in *vendors.Input) vendors.Draft {
 	var o occurrence
 	draft := convert(in, &o)
 	r, email := draft.Read, draft.Data.Email
+	suppressed := strings.HasPrefix(email.StatusText, "suppress-")
 	bounceType := r.Text("email.failure", o.status.BounceType)
-	switch r.Text("email.failure", o.Severity) {
+	r.Note("email.failure", o.Reason)
+	switch r.Text("email.failure", o.Severity) { // which says whether the vendor tries again
 	case "permanent":
-		email.Failure = event.Permanent
-		if bounceType == "soft" || email.StatusText == old {
-			email.Failure = event.Temporary
-		}
 		draft.Type = o.typeOf(event.EmailBounced)
-		if strings.HasPrefix(email.StatusText, "suppress-") {
+		if suppressed {
 			draft.Type = o.typeOf(event.EmailDropped)
 		}
+		switch {
+		case bounceType == "hard", bounceType == "" && (suppressed || email.StatusText == "bounce"):
+			email.Failure = event.Permanent
+		case bounceType == "soft", email.StatusText == old, email.StatusText == "espblock":
+			email.Failure = event.Temporary
+		}
 	case "temporary":
-		email.Failure = event.Temporary
 		draft.Type = o.typeOf(event.EmailDeferred)
+		email.Failure = event.Temporary
 	}
 	return draft
 }
@@ -401,7 +404,8 @@ func dropped(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// old is the reason why the vendor gives up an e-mail that was refused for hours.
+// old is the reason why the vendor gives up an e-mail that was refused for hours. Another e-mail
+// to the address may arrive.
 const old = "old"
 
 func opened(in *vendors.Input) vendors.Draft {

@@ -46,12 +46,12 @@ var formRawOnly = []vendors.RawOnly{
 var sentRawOnly = []vendors.RawOnly{
 	{Reason: "the mailing list that the e-mail was sent to", Keys: []string{"event-data.mailing-list.address", "mailing-list"}},
 	{Reason: "empty, but in an e-mail that was received", Keys: []string{"body-plain"}},
+	{Reason: "what the recipient's server has sent back", Keys: []string{"attachment-1"}},
 }
 
 // routeRawOnly has the keys of an e-mail that a route posts.
 var routeRawOnly = []vendors.RawOnly{
 	{Reason: "the text without what it quotes and without its signature, or the signature", Keys: []string{"stripped-html", "stripped-signature", "stripped-text"}},
-	{Reason: "the source of the e-mail", Keys: []string{"body-mime"}},
 	{Reason: "the header of the e-mail, whose fields stand beside it", Keys: []string{"message-headers"}},
 	{Reason: "a field of the e-mail's header, of which another key tells or which joins nothing", Keys: []string{
 		"Content-Type", "From", "Mime-Version", "event", "event-data", "Received", "References", "Subject", "To", "X-Envelope-From", "X-Mailgun-Incoming",

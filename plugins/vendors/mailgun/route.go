@@ -21,6 +21,7 @@ type received struct {
 	Subject     payload.Value `json:"subject"`
 	BodyPlain   payload.Value `json:"body-plain"`
 	BodyHTML    payload.Value `json:"body-html"`
+	BodyMIME    payload.Value `json:"body-mime"`   // the source, where the route asks for it
 	Attachments payload.Value `json:"attachments"` // of an e-mail that the vendor keeps: the JSON text of an array
 	Timestamp   payload.Value `json:"timestamp"`
 	MessageID   payload.Value `json:"Message-Id"`
@@ -52,13 +53,11 @@ func routed(in *vendors.Input) vendors.Draft {
 	r.Note("contact.name", e.From)
 	r.Note("contact.email", e.From, e.Sender)
 	_, replyTo := mailbox(r.Text("email.reply_to_id", e.InReplyTo))
-	identity := vendors.Content() // the sender has made the Message-ID
-	if !e.MessageID.Absent() {
-		identity = vendors.Content(e.MessageID, e.Recipient)
-	}
 	return vendors.Draft{
-		Type:    event.EmailReceived,
-		ID:      identity,
+		Type: event.EmailReceived,
+		// The contact makes the Message-ID, and may make it twice. The time may be another one when
+		// the vendor sends again.
+		ID:      vendors.Content(e.MessageID, e.Recipient, e.Date, e.Subject, e.BodyPlain, e.BodyHTML, e.BodyMIME),
 		Subject: vendors.Subject{Kind: "email", ID: id},
 		Time:    r.EpochSeconds("time", e.Timestamp),
 		Person:  vendors.Ladder{from},
