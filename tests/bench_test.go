@@ -34,6 +34,12 @@ var comparisons = []comparison{
 		bloblang: mappings("callrail"),
 	},
 	{
+		name:     "mailgun",
+		body:     sampleBody("mailgun/testdata/undeclared/delivered_every_key.json"),
+		decoder:  "mailgun_decode: {}",
+		bloblang: mappings("mailgun"),
+	},
+	{
 		name:     "mobiniti",
 		body:     sampleBody("mobiniti/testdata/inbound/keyword.json"),
 		decoder:  "mobiniti_decode: { event: inbound }",

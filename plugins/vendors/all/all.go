@@ -3,6 +3,7 @@ package all
 
 import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/callrail"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/mailgun"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/mobiniti"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/movement"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/oneroute"
