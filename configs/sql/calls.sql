@@ -7,9 +7,9 @@
 with stages as (
   select
     *,
-    list_position(['call.started', 'call.routed', 'call.completed', 'call.updated'], type) as stage
+    list_position(['call.started', 'call.ringing', 'call.routed', 'call.answered', 'call.completed', 'call.updated'], type) as stage
   from events
-  where type in ('call.started', 'call.routed', 'call.completed', 'call.updated') and data.call.id is not null
+  where stage is not null and data.call.id is not null
 )
 select
   source,

@@ -146,6 +146,10 @@ func DataSchema(eventType string) string {
 	return dataSchemas[VendorScoped]
 }
 
+// InCatalogue reports whether an event type is of the catalogue, and so the same for all
+// vendors.
+func InCatalogue(eventType string) bool { return DataSchema(eventType) != DataSchema(VendorScoped) }
+
 // Schema returns the name of the schema that the data follows: the type if it is
 // in the catalogue, else vendor. It holds no text from a payload and may stand in
 // a path, a topic or a metric label.

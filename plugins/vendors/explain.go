@@ -93,16 +93,12 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 		case key.Reason != "":
 		case !known:
 			key.Reason = OtherEvent
-		case slices.ContainsFunc(native.Types, inCatalogue) && !slices.ContainsFunc(explanation.Types, inCatalogue):
+		case slices.ContainsFunc(native.Types, event.InCatalogue) && !slices.ContainsFunc(explanation.Types, event.InCatalogue):
 			key.Reason = ScopedType
 		}
 	}
 	explanation.Keys = t.keys
 	return explanation, nil
-}
-
-func inCatalogue(eventType string) bool {
-	return event.DataSchema(eventType) != event.DataSchema(event.VendorScoped)
 }
 
 // Within reports whether the key has this name, or stands within the value of the key that

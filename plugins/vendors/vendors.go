@@ -30,8 +30,8 @@ type Vendor struct {
 	// CALLRAIL_SIGNING_KEY. By default it is <NAME>_PATH_TOKEN for a secret in the URL.
 	SecretEnv string
 
-	// Samples hold testdata/<native event>/<case>.json, or .form for a form, "undeclared" for the native
-	// event where the payload tells: what is sent to try a deployment. Nil for none.
+	// Samples hold testdata/<native event>/<case>.json, or .form for a form, "undeclared" for
+	// the native event where the payload tells: what is sent to try a deployment. Nil for none.
 	Samples fs.FS
 
 	Events []NativeEvent // sorted by name
