@@ -188,6 +188,7 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	}()
 	c.vendor, c.delivery, c.emit = v, d, emit
 	c.in = Input{MaxEvents: maxEvents, vendor: v, reader: Reader{numbering: v.Numbering, trace: t}}
+	c.mended = document.Mended()
 	if v.Pieces == nil {
 		return c.decode(document)
 	}
@@ -298,6 +299,7 @@ type completion struct {
 	basis         event.Basis
 	contradiction bool   // the route declares another native event than the payload is of
 	unknown       bool   // the vendor's list has no such native event
+	mended        bool   // the payload of the delivery was mended; a piece is built from the mended text
 	text          []byte // a buffer, for the text that an id is computed from, and then for the id, subject and partition key
 }
 
@@ -339,7 +341,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if draft.Read != nil {
 		e.Data.Issues = draft.Read.issues
 	}
-	if c.in.Payload.Mended() {
+	if c.mended {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
 	}
 	e.Data.Issues = append(e.Data.Issues, c.in.name...)
