@@ -32,7 +32,7 @@ func init() {
 			{Name: "messages", Types: []string{event.MessageReceived, "whatsapp.messages"}, Convert: messageReceived},
 			{Name: "smb_message_echoes", Types: []string{event.MessageSent, "whatsapp.smb_message_echoes"}, Convert: messageEchoed},
 			{Name: "statuses", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageRead, event.MessageSent, "whatsapp.statuses"}, Convert: statusChanged},
-			{Name: "user_preferences", Types: []string{event.ContactUnsubscribed, event.ContactSubscribed, "whatsapp.user_preferences"}, Convert: preferenceChanged},
+			{Name: "user_preferences", Types: []string{event.ContactUnsubscribed, event.ContactSubscribed, "whatsapp.user_preferences"}, Convert: preferenceChanged, RawOnly: preferenceRawOnly},
 		},
 		Pieces:    pieces,
 		Named:     named,
@@ -42,7 +42,84 @@ func init() {
 }
 
 // rawOnly has the keys that no native event reads.
-var rawOnly = []vendors.RawOnly{}
+var rawOnly = []vendors.RawOnly{
+	{Reason: "the same in all payloads", Keys: []string{"object", "entry[].changes[].value.messaging_product"}},
+	{Reason: "an internal id of our number, which the event has", Keys: []string{"entry[].changes[].value.metadata.phone_number_id"}},
+	{Reason: "an id of the person that is the same for several businesses; the event has the id that is for this business", Keys: []string{
+		"entry[].changes[].value.contacts[].parent_user_id",
+		"entry[].changes[].value.messages[].from_parent_user_id",
+		"entry[].changes[].value.message_echoes[].to_parent_user_id",
+		"entry[].changes[].value.statuses[].parent_user_id",
+		"entry[].changes[].value.statuses[].parent_recipient_user_id",
+		"entry[].changes[].value.statuses[].recipient_participant_parent_user_id",
+		"entry[].changes[].value.user_preferences[].parent_user_id",
+	}},
+	{Reason: "a name that the person may change at any time", Keys: []string{"entry[].changes[].value.contacts[].profile.username"}},
+	{Reason: "a hash that tells when the person has another device", Keys: []string{
+		"entry[].changes[].value.contacts[].identity_key_hash",
+		"entry[].changes[].value.statuses[].recipient_identity_key_hash",
+	}},
+	{Reason: "how the message came about, for which a message has no field", Keys: []string{
+		"entry[].changes[].value.messages[].context.forwarded",
+		"entry[].changes[].value.messages[].context.frequently_forwarded",
+		"entry[].changes[].value.messages[].context.referred_product",
+		"entry[].changes[].value.messages[].origin",
+	}},
+	{Reason: "who has written the message that this message answers, which reply_to_id tells", Keys: []string{
+		"entry[].changes[].value.messages[].context.from",
+		"entry[].changes[].value.messages[].edit.message.context.from",
+	}},
+	{Reason: "what kind of answer it is, which its key tells", Keys: []string{
+		"entry[].changes[].value.messages[].interactive.type",
+		"entry[].changes[].value.messages[].interactive.nfm_reply.name",
+	}},
+	{Reason: "the kind of the earlier message", Keys: []string{"entry[].changes[].value.messages[].edit.message.type"}},
+	{Reason: "a property of the file, for which an attachment has no field", Keys: []string{
+		"entry[].changes[].value.messages[].image.sha256",
+		"entry[].changes[].value.messages[].video.sha256",
+		"entry[].changes[].value.messages[].audio.sha256",
+		"entry[].changes[].value.messages[].audio.voice",
+		"entry[].changes[].value.messages[].document.sha256",
+		"entry[].changes[].value.messages[].sticker.sha256",
+		"entry[].changes[].value.messages[].sticker.animated",
+		"entry[].changes[].value.messages[].edit.message.image.sha256",
+	}},
+	{Reason: "other people's cards, which the contact shares", Keys: []string{"entry[].changes[].value.messages[].contacts"}},
+	{Reason: "the text that our side gave the row below its title", Keys: []string{"entry[].changes[].value.messages[].interactive.list_reply.description"}},
+	{Reason: "how long our side may call, for which a message has no field", Keys: []string{
+		"entry[].changes[].value.messages[].interactive.call_permission_reply.expiration_timestamp",
+		"entry[].changes[].value.messages[].interactive.call_permission_reply.is_permanent",
+		"entry[].changes[].value.messages[].interactive.call_permission_reply.response_source",
+	}},
+	{Reason: "the goods that were ordered, for which a message has no field", Keys: []string{
+		"entry[].changes[].value.messages[].order.catalog_id",
+		"entry[].changes[].value.messages[].order.product_items",
+	}},
+	{Reason: "what the ad or post looks like", Keys: []string{
+		"entry[].changes[].value.messages[].referral.headline",
+		"entry[].changes[].value.messages[].referral.body",
+		"entry[].changes[].value.messages[].referral.media_type",
+		"entry[].changes[].value.messages[].referral.image_url",
+		"entry[].changes[].value.messages[].referral.video_url",
+		"entry[].changes[].value.messages[].referral.thumbnail_url",
+		"entry[].changes[].value.messages[].referral.welcome_message",
+	}},
+	{Reason: "a page on the code of the error", Keys: []string{
+		"entry[].changes[].value.messages[].errors[].href",
+		"entry[].changes[].value.statuses[].errors[].href",
+	}},
+	{Reason: "the kind of the message that the vendor does not pass on", Keys: []string{"entry[].changes[].value.messages[].unsupported"}},
+	{Reason: "how the message is charged, without an amount", Keys: []string{
+		"entry[].changes[].value.statuses[].conversation",
+		"entry[].changes[].value.statuses[].pricing",
+	}},
+	{Reason: "the vendor's sentence for the value", Keys: []string{"entry[].changes[].value.user_preferences[].detail"}},
+}
+
+// preferenceRawOnly has the key that other native events read.
+var preferenceRawOnly = []vendors.RawOnly{
+	{Reason: "our number, for which a subscription has no field", Keys: []string{"entry[].changes[].value.metadata.display_phone_number"}},
+}
 
 // named returns the field of the change, which is the same for messages and statuses.
 func named(r *vendors.Reader, p payload.Value) string {
@@ -192,6 +269,7 @@ type order struct {
 type referral struct {
 	SourceURL  payload.Value `json:"source_url"`
 	SourceType payload.Value `json:"source_type"` // ad or post
+	SourceID   payload.Value `json:"source_id"`
 	CtwaClid   payload.Value `json:"ctwa_clid"`
 }
 
@@ -208,6 +286,7 @@ type errorData struct {
 
 type status struct {
 	ID                         payload.Value `json:"id"` // of the message
+	Type                       payload.Value `json:"type"`
 	Status                     payload.Value `json:"status"`
 	Timestamp                  payload.Value `json:"timestamp"` // seconds since 1970
 	RecipientType              payload.Value `json:"recipient_type"`
@@ -236,7 +315,7 @@ type notification struct {
 	account event.Account
 	at      payload.Value // the time of the entry
 	number  payload.Value // ours
-	people  payload.Value // the contacts
+	people  payload.Value // the contacts of the person
 	kind    kind
 	part    payload.Value // missing if the payload has not one part
 }
@@ -248,7 +327,7 @@ func notificationOf(in *vendors.Input) notification {
 	n := notification{read: r, account: event.Account{ID: r.Text("account.id", e.ID)}, at: e.Time}
 	if n.kind, n.part = c.part(); n.part.Kind() != payload.Missing {
 		v := payload.Bind[value](c.Value)
-		n.number = object[metadata](r, "account", v.Metadata).DisplayPhoneNumber
+		n.number = object[metadata](r, "message", v.Metadata).DisplayPhoneNumber
 		n.people = v.Contacts
 	}
 	return n
@@ -426,6 +505,8 @@ func attribution(r *vendors.Reader, v payload.Value) *event.Attribution {
 	return &event.Attribution{
 		Medium:      r.Text("attribution.medium", a.SourceType),
 		ReferrerURL: r.Text("attribution.referrer_url", a.SourceURL),
+		CTWACLID:    r.Text("attribution.ctwa_clid", a.CtwaClid),
+		AdID:        r.Text("attribution.ad_id", a.SourceID),
 	}
 }
 
@@ -479,8 +560,12 @@ func statusChanged(in *vendors.Input) vendors.Draft {
 	}
 	r.Note("type", s.Status)
 	failed(r, s.Errors, &converted)
+	eventType := statusTypes[converted.StatusText]
+	if r.Text("type", s.Type) == "payment" {
+		eventType = "" // a payment that the message asks for has failed, not the message
+	}
 	return vendors.Draft{
-		Type:    statusTypes[converted.StatusText],
+		Type:    eventType,
 		ID:      vendors.Natural(s.ID, s.Status, first(s.RecipientParticipantID, s.RecipientParticipantUserID, s.RecipientID, s.RecipientUserID)),
 		Subject: vendors.Subject{Kind: "message", ID: converted.ID},
 		Time:    r.EpochSeconds("time", s.Timestamp),
