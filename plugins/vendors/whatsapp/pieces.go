@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
@@ -156,57 +155,63 @@ func (s *slice) String() string {
 	return string(b)
 }
 
-// level is an object that is cut into slices: the text of its members, each with a comma
-// behind it.
-type level struct {
-	first  string // the members that the first slice has
-	always string // the members that every slice has
+// member is a member of an object that every slice repeats.
+type member struct {
+	key   string // `"name":`
+	value payload.Value
 }
 
-// levelOf returns the members of an object without those that are cut. The members in always
-// are in every slice.
-func levelOf(v payload.Value, always []payload.Value, cut ...payload.Value) level {
-	members := func(of func(payload.Value) bool) string {
-		text := v.Rewrite(func(_ string, member payload.Value) string {
-			if of(member) {
-				return member.Text()
-			}
-			return ""
-		})
-		if text == "{}" {
+// begin adds the members of an object to a slice, and the key of the member that is cut. The
+// text first has the members that only the first slice has.
+func (s *slice) begin(first *string, cut string, repeated ...member) {
+	s.texts = append(s.texts, "{", *first)
+	*first = ""
+	for _, m := range repeated {
+		if m.value.Kind() != payload.Missing {
+			s.texts = append(s.texts, m.key, m.value.Text(), ",")
+		}
+	}
+	s.texts = append(s.texts, cut)
+}
+
+// beside returns the text of the members that stand beside the known ones, with a comma behind
+// each.
+func beside(object payload.Value, known ...payload.Value) string {
+	unknown := object.Len()
+	for _, v := range known {
+		if v.Kind() != payload.Missing {
+			unknown--
+		}
+	}
+	if unknown == 0 {
+		return ""
+	}
+	text := object.Rewrite(func(_ string, v payload.Value) string {
+		if slices.Contains(known, v) {
 			return ""
 		}
-		return text[1:len(text)-1] + ","
-	}
-	return level{
-		first:  members(func(m payload.Value) bool { return !slices.Contains(always, m) && !slices.Contains(cut, m) }),
-		always: members(func(m payload.Value) bool { return slices.Contains(always, m) }),
-	}
-}
-
-// begin adds the members of the object to a slice, and the key of what is cut.
-func (s *slice) begin(l *level, key string) {
-	s.texts = append(s.texts, "{", l.first, l.always, key)
-	l.first = ""
+		return v.Text()
+	})
+	return text[1:len(text)-1] + ","
 }
 
 // slicesOf yields the slices of a payload. A slice may be used until the next one is yielded.
 func slicesOf(document payload.Value) iter.Seq[*slice] {
 	return func(yield func(*slice) bool) {
-		entries := document.Get("entry")
-		top := levelOf(document, []payload.Value{document.Get("object")}, entries)
 		s := &slice{}
 		emit := func(texts ...string) bool {
 			s.texts = append(s.texts, texts...)
 			return yield(s)
 		}
-		begin := func() {
-			s.texts = s.texts[:0]
-			s.begin(&top, `"entry":[`)
-		}
+		object, entries := document.Get("object"), document.Get("entry")
 		if entries.Kind() != payload.Array || entries.Absent() {
 			emit(document.Text())
 			return
+		}
+		first := beside(document, object, entries)
+		begin := func() {
+			s.texts = s.texts[:0]
+			s.begin(&first, `"entry":[`, member{`"object":`, object})
 		}
 		for element := range entries.Elements() {
 			e := payload.Bind[entry](element)
@@ -216,10 +221,10 @@ func slicesOf(document payload.Value) iter.Seq[*slice] {
 				}
 				continue
 			}
-			entryLevel := levelOf(element, []payload.Value{e.ID, e.Time}, e.Changes)
+			firstOfEntry := beside(element, e.ID, e.Time, e.Changes)
 			beginEntry := func() {
 				begin()
-				s.begin(&entryLevel, `"changes":[`)
+				s.begin(&firstOfEntry, `"changes":[`, member{`"id":`, e.ID}, member{`"time":`, e.Time})
 			}
 			for element := range e.Changes.Elements() {
 				c := payload.Bind[change](element)
@@ -230,14 +235,15 @@ func slicesOf(document payload.Value) iter.Seq[*slice] {
 					}
 					continue
 				}
-				changeLevel := levelOf(element, []payload.Value{c.Field}, c.Value)
-				valueLevel, people := c.cut(count)
+				firstOfChange := beside(element, c.Field, c.Value)
+				v := payload.Bind[value](c.Value)
+				firstOfValue, people := c.cut(&v, count)
 				for _, k := range c.kinds() {
 					for part := range c.Value.Get(k.array).Elements() {
 						beginEntry()
-						s.begin(&changeLevel, `"value":`)
-						s.begin(&valueLevel, "")
-						s.texts = append(s.texts, people.contactsOf(part, k)...)
+						s.begin(&firstOfChange, `"value":`, member{`"field":`, c.Field})
+						s.begin(&firstOfValue, "", member{`"messaging_product":`, v.MessagingProduct}, member{`"metadata":`, v.Metadata})
+						s.addContacts(people, part, k)
 						if !emit(`"`, k.array, `":[`, part.Text(), "]}}]}]}") {
 							return
 						}
@@ -248,48 +254,38 @@ func slicesOf(document payload.Value) iter.Seq[*slice] {
 	}
 }
 
-// cut returns the members of the value of a change that has so many parts, and the contacts
-// among them.
-func (c *change) cut(parts int) (level, *people) {
-	v := payload.Bind[value](c.Value)
-	always := []payload.Value{v.MessagingProduct, v.Metadata}
-	var cut []payload.Value
+// cut returns the members of the value of a change that only the first of so many slices has,
+// and the people of the change.
+func (c *change) cut(v *value, parts int) (first string, p *people) {
+	known := []payload.Value{v.MessagingProduct, v.Metadata}
 	for _, k := range c.kinds() {
 		if array := c.Value.Get(k.array); !array.Absent() {
-			cut = append(cut, array)
+			known = append(known, array)
 		}
 	}
-	if parts == 1 || v.Contacts.Kind() != payload.Array || v.Contacts.Absent() {
-		return levelOf(c.Value, always, cut...), nil
+	if parts > 1 && v.Contacts.Kind() == payload.Array && !v.Contacts.Absent() {
+		known = append(known, v.Contacts)
+		p = peopleOf(c, v.Contacts)
 	}
-	return levelOf(c.Value, always, append(cut, v.Contacts)...), peopleOf(c, v.Contacts)
+	return beside(c.Value, known...), p
 }
 
 // people has the contacts of a change by the numbers and ids that parts name people by.
 type people struct {
 	byID   map[string]*person
-	nobody contacts // of people that no part names, which the first slice has
+	nobody string // the text of the contacts of people that no part names, which the first slice has
 }
 
 // person has the contacts that have one number or id.
 type person struct {
-	contacts
+	text  string // of the contacts, with commas between them
+	all   []payload.Value
 	named bool // whether a part names the person so
 }
 
-// contacts is the text of contacts, with commas between them.
-type contacts struct{ strings.Builder }
-
-func (c *contacts) add(contact payload.Value) {
-	if c.Len() > 0 {
-		c.WriteByte(',')
-	}
-	c.WriteString(contact.Text())
-}
-
-func peopleOf(c *change, all payload.Value) *people {
+func peopleOf(c *change, contacts payload.Value) *people {
 	p := &people{byID: map[string]*person{}}
-	for element := range all.Elements() {
+	for element := range contacts.Elements() {
 		for _, id := range idsOf(element) {
 			if id == "" {
 				continue
@@ -297,26 +293,43 @@ func peopleOf(c *change, all payload.Value) *people {
 			if p.byID[id] == nil {
 				p.byID[id] = &person{}
 			}
-			p.byID[id].add(element)
+			p.byID[id].all = append(p.byID[id].all, element)
 		}
 	}
 	for _, k := range c.kinds() {
 		for part := range c.Value.Get(k.array).Elements() {
-			if who := p.who(part, k); who != nil {
-				who.named = true
+			if who := p.who(part, k); who != nil && !who.named {
+				who.named, who.text = true, textOf(who.all)
 			}
 		}
 	}
-	for element := range all.Elements() {
+	var nobody []payload.Value
+	for element := range contacts.Elements() {
 		named := false
 		for _, id := range idsOf(element) {
-			named = named || p.byID[id] != nil && p.byID[id].named
+			named = named || id != "" && p.byID[id].named
 		}
 		if !named {
-			p.nobody.add(element)
+			nobody = append(nobody, element)
 		}
 	}
+	p.nobody = textOf(nobody)
 	return p
+}
+
+// textOf returns the texts of contacts, with commas between them.
+func textOf(contacts []payload.Value) string {
+	if len(contacts) == 1 {
+		return contacts[0].Text()
+	}
+	var b []byte
+	for i, contact := range contacts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, contact.Text()...)
+	}
+	return string(b)
 }
 
 // idsOf returns the number and the id that a contact has, "" where it has none.
@@ -339,25 +352,22 @@ func (p *people) who(part payload.Value, k kind) *person {
 	return nil
 }
 
-// contactsOf returns the text of the member contacts of a slice, in pieces: the contacts of the
-// part's person and, in the first slice, those of nobody.
-func (p *people) contactsOf(part payload.Value, k kind) []string {
+// addContacts adds the contacts of the part's person and, in the first slice, those of nobody.
+func (s *slice) addContacts(p *people, part payload.Value, k kind) {
 	if p == nil {
-		return nil
+		return
 	}
-	nobody := p.nobody.String()
-	p.nobody.Reset()
-	own := ""
+	nobody, own := p.nobody, ""
+	p.nobody = ""
 	if who := p.who(part, k); who != nil {
-		own = who.String()
+		own = who.text
 	}
 	switch {
-	case own == "" && nobody == "":
-		return nil
-	case own == "" || nobody == "":
-		return []string{`"contacts":[`, own, nobody, "],"}
+	case own != "" && nobody != "":
+		s.texts = append(s.texts, `"contacts":[`, own, ",", nobody, "],")
+	case own != "" || nobody != "":
+		s.texts = append(s.texts, `"contacts":[`, own, nobody, "],")
 	}
-	return []string{`"contacts":[`, own, ",", nobody, "],"}
 }
 
 // contactOf returns the contact of the person that a part names: the first one that has the
