@@ -53,7 +53,8 @@ func pieces(document payload.Value) iter.Seq[payload.Value] {
 			return
 		}
 		count, size := 0, 0
-		for s := range slicesOf(document) {
+		peopleOf := map[payload.Value]*people{}
+		for s := range slicesOf(document, peopleOf) {
 			count++
 			size += s.size()
 		}
@@ -61,7 +62,7 @@ func pieces(document payload.Value) iter.Seq[payload.Value] {
 			yield(document)
 			return
 		}
-		for s := range slicesOf(document) {
+		for s := range slicesOf(document, peopleOf) {
 			piece, err := payload.Parse(s.String())
 			if err != nil {
 				panic(fmt.Sprintf("whatsapp: building a slice: %v", err)) // all texts in the slice are parts of a payload
@@ -196,7 +197,9 @@ func beside(object payload.Value, known ...payload.Value) string {
 }
 
 // slicesOf yields the slices of a payload. A slice may be used until the next one is yielded.
-func slicesOf(document payload.Value) iter.Seq[*slice] {
+// The people of each change that names several are kept in peopleOf, by their contacts, so
+// that they are found once.
+func slicesOf(document payload.Value, peopleOf map[payload.Value]*people) iter.Seq[*slice] {
 	return func(yield func(*slice) bool) {
 		s := &slice{}
 		emit := func(texts ...string) bool {
@@ -237,13 +240,23 @@ func slicesOf(document payload.Value) iter.Seq[*slice] {
 				}
 				firstOfChange := beside(element, c.Field, c.Value)
 				v := payload.Bind[value](c.Value)
-				firstOfValue, people := c.cut(&v, count)
+				var everyone *people
+				nobody := ""
+				if count > 1 && v.Contacts.Kind() == payload.Array && !v.Contacts.Absent() {
+					if everyone = peopleOf[v.Contacts]; everyone == nil {
+						everyone = c.people(v.Contacts)
+						peopleOf[v.Contacts] = everyone
+					}
+					nobody = everyone.nobody
+				}
+				firstOfValue := c.beside(&v, everyone)
 				for _, k := range c.kinds() {
 					for part := range c.Value.Get(k.array).Elements() {
 						beginEntry()
 						s.begin(&firstOfChange, `"value":`, member{`"field":`, c.Field})
 						s.begin(&firstOfValue, "", member{`"messaging_product":`, v.MessagingProduct}, member{`"metadata":`, v.Metadata})
-						s.addContacts(people, part, k)
+						s.addContacts(everyone.textOf(part, k), nobody)
+						nobody = ""
 						if !emit(`"`, k.array, `":[`, part.Text(), "]}}]}]}") {
 							return
 						}
@@ -254,80 +267,82 @@ func slicesOf(document payload.Value) iter.Seq[*slice] {
 	}
 }
 
-// cut returns the members of the value of a change that only the first of so many slices has,
-// and the people of the change.
-func (c *change) cut(v *value, parts int) (first string, p *people) {
+// beside returns the text of the members that stand beside the known ones in the value of a
+// change. The contacts are known if there are people.
+func (c *change) beside(v *value, everyone *people) string {
 	known := []payload.Value{v.MessagingProduct, v.Metadata}
+	if everyone != nil {
+		known = append(known, v.Contacts)
+	}
 	for _, k := range c.kinds() {
 		if array := c.Value.Get(k.array); !array.Absent() {
 			known = append(known, array)
 		}
 	}
-	if parts > 1 && v.Contacts.Kind() == payload.Array && !v.Contacts.Absent() {
-		known = append(known, v.Contacts)
-		p = peopleOf(c, v.Contacts)
-	}
-	return beside(c.Value, known...), p
+	return beside(c.Value, known...)
 }
 
 // people has the contacts of a change by the numbers and ids that parts name people by.
 type people struct {
-	byID   map[string]*person
-	nobody string // the text of the contacts of people that no part names, which the first slice has
+	byID   map[string]int // places in all
+	all    []person
+	nobody string // the text of the contacts of those that no part names, which the first slice has
 }
 
 // person has the contacts that have one number or id.
 type person struct {
-	text  string // of the contacts, with commas between them
-	all   []payload.Value
-	named bool // whether a part names the person so
+	contact payload.Value
+	more    []payload.Value
+	text    string // of the contacts, with commas between them; "" if no part names the person so
 }
 
-func peopleOf(c *change, contacts payload.Value) *people {
-	p := &people{byID: map[string]*person{}}
-	for element := range contacts.Elements() {
-		for _, id := range idsOf(element) {
+// people returns the people of a change.
+func (c *change) people(contacts payload.Value) *people {
+	p := &people{byID: map[string]int{}}
+	for contact := range contacts.Elements() {
+		for _, id := range idsOf(contact) {
 			if id == "" {
 				continue
 			}
-			if p.byID[id] == nil {
-				p.byID[id] = &person{}
+			if at, known := p.byID[id]; known {
+				p.all[at].more = append(p.all[at].more, contact)
+				continue
 			}
-			p.byID[id].all = append(p.byID[id].all, element)
+			p.byID[id] = len(p.all)
+			p.all = append(p.all, person{contact: contact})
 		}
 	}
 	for _, k := range c.kinds() {
 		for part := range c.Value.Get(k.array).Elements() {
-			if who := p.who(part, k); who != nil && !who.named {
-				who.named, who.text = true, textOf(who.all)
+			if who := p.who(part, k); who != nil && who.text == "" {
+				who.text = textOf(who.contact, who.more)
 			}
 		}
 	}
 	var nobody []payload.Value
-	for element := range contacts.Elements() {
+	for contact := range contacts.Elements() {
 		named := false
-		for _, id := range idsOf(element) {
-			named = named || id != "" && p.byID[id].named
+		for _, id := range idsOf(contact) {
+			named = named || id != "" && p.all[p.byID[id]].text != ""
 		}
 		if !named {
-			nobody = append(nobody, element)
+			nobody = append(nobody, contact)
 		}
 	}
-	p.nobody = textOf(nobody)
+	if len(nobody) > 0 {
+		p.nobody = textOf(nobody[0], nobody[1:])
+	}
 	return p
 }
 
 // textOf returns the texts of contacts, with commas between them.
-func textOf(contacts []payload.Value) string {
-	if len(contacts) == 1 {
-		return contacts[0].Text()
+func textOf(contact payload.Value, more []payload.Value) string {
+	if len(more) == 0 {
+		return contact.Text()
 	}
-	var b []byte
-	for i, contact := range contacts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, contact.Text()...)
+	b := []byte(contact.Text())
+	for _, contact := range more {
+		b = append(append(b, ','), contact.Text()...)
 	}
 	return string(b)
 }
@@ -345,23 +360,28 @@ func idsOf(element payload.Value) (ids [2]string) {
 // who returns the person that a part names, or nil if no contact is of the person.
 func (p *people) who(part payload.Value, k kind) *person {
 	for _, name := range k.person {
-		if id, _ := part.Get(name).Scalar(); id != "" && p.byID[id] != nil {
-			return p.byID[id]
+		if id, _ := part.Get(name).Scalar(); id != "" {
+			if at, known := p.byID[id]; known {
+				return &p.all[at]
+			}
 		}
 	}
 	return nil
 }
 
-// addContacts adds the contacts of the part's person and, in the first slice, those of nobody.
-func (s *slice) addContacts(p *people, part payload.Value, k kind) {
+// textOf returns the text of the contacts of the part's person.
+func (p *people) textOf(part payload.Value, k kind) string {
 	if p == nil {
-		return
+		return ""
 	}
-	nobody, own := p.nobody, ""
-	p.nobody = ""
 	if who := p.who(part, k); who != nil {
-		own = who.text
+		return who.text
 	}
+	return ""
+}
+
+// addContacts adds the contacts of the part's person, and those of nobody.
+func (s *slice) addContacts(own, nobody string) {
 	switch {
 	case own != "" && nobody != "":
 		s.texts = append(s.texts, `"contacts":[`, own, ",", nobody, "],")

@@ -121,12 +121,12 @@ var preferenceRawOnly = []vendors.RawOnly{
 	{Reason: "our number, for which a subscription has no field", Keys: []string{"entry[].changes[].value.metadata.display_phone_number"}},
 }
 
-// named returns the field of the change, which is the same for messages and statuses.
+// named returns the field of the change. Statuses come in a change of messages, too.
 func named(r *vendors.Reader, p payload.Value) string {
 	_, c := only(p)
 	field := r.Text("vendorevent", c.Field)
-	if of, part := c.part(); part.Kind() != payload.Missing {
-		return of.event
+	if field == "messages" && c.Value.Get("messages").Absent() && !c.Value.Get("statuses").Absent() {
+		return "statuses"
 	}
 	return field
 }
