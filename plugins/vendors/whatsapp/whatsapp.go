@@ -418,7 +418,10 @@ func (n *notification) message(m *message, eventType string, number, id payload.
 	}
 	said.convert(r, &converted)
 	failed(r, m.Errors, &converted)
-	if !isMessage(converted.ContentType) {
+	var brought *event.Attribution
+	if isMessage(converted.ContentType) {
+		brought = attribution(r, m.Referral)
+	} else {
 		eventType = ""
 	}
 	who := n.contact(number, id)
@@ -434,7 +437,7 @@ func (n *notification) message(m *message, eventType string, number, id payload.
 			Contact:     who,
 			Account:     n.account,
 			Message:     converted,
-			Attribution: attribution(r, m.Referral),
+			Attribution: brought,
 		},
 	}
 }
