@@ -12,6 +12,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 func parse(t *testing.T, text string) payload.Value {
@@ -52,43 +53,6 @@ func TestIdentity(t *testing.T) {
 			require.Equal(t, sha256.Sum256([]byte(test.over)), sum, test.over)
 			require.Equal(t, test.basis, basis)
 		})
-	}
-}
-
-func TestIsForm(t *testing.T) {
-	tests := []struct {
-		contentType, body string
-		form              bool
-	}{
-		{"application/x-www-form-urlencoded", "a=1", true},
-		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1", true},
-		{"application/x-www-form-urlencoded", " {\"a\":1}", false},
-		{"application/x-www-form-urlencoded", "[a]=1", true},
-		{"application/x-www-form-urlencoded", "[a]=\"b\"", true},
-		{"application/x-www-form-urlencoded", "[]", false},
-		{"application/x-www-form-urlencoded", "[1,2]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":\"b\"}]", false},
-		{"application/x-www-form-urlencoded", "\ufeff\n[[\"a=b\"]]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":", false},
-		{"application/x-www-form-urlencoded", "\"a=b\"", false},
-		{"", "[a]=1", false},
-		{"application/x-www-form-urlencoded", "", true},
-		{"application/json", "a=1", false},
-		{"application/vnd.api+json; charset=utf-8", "a=1", false},
-		{"text/plain", "a=1", true},
-		{"text/plain", "some text", false},
-		{"", "a=1&b=2", true},
-		{"", "a%5Bb%5D=1", true},
-		{"", "{\"a=b\":1}", false},
-		{"", "\ufeff{\"a\":\"b=c\"}", false},
-		{"", "true", false},
-		{"", "12", false},
-		{"", "<a href=\"x\">", false},
-		{"", "", false},
-		{"; broken", "a=1", true},
-	}
-	for _, test := range tests {
-		require.Equal(t, test.form, isForm(&delivery.Delivery{ContentType: test.contentType, Body: []byte(test.body)}), "%q %q", test.contentType, test.body)
 	}
 }
 
@@ -137,6 +101,36 @@ func TestReader(t *testing.T) {
 		{Field: "boolean", Reason: event.NotABoolean},
 		{Field: "list", Reason: event.WrongType},
 	}, r.issues)
+}
+
+func TestReaderOfTimes(t *testing.T) {
+	r := &Reader{}
+	v := parse(t, `{"n":1521472262.90,"s":"1521472262","ms":1521472262123,"e":1.5e9,"mail":"Wed, 25 Nov 2026 10:00:00 EST","zone":"Wed, 25 Nov 2026 10:00:00 XYZ"}`)
+	require.Equal(t, event.Time("2018-03-19T15:11:02.90Z"), r.EpochSeconds("n", v.Get("n")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02Z"), r.EpochSeconds("s", v.Get("gone"), v.Get("e"), v.Get("s")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02.123Z"), r.EpochMillis("ms", v.Get("ms")))
+	require.Equal(t, event.Time("2026-11-25T15:00:00Z"), r.MailTime("mail", v.Get("mail")))
+	require.Empty(t, r.issues)
+	require.Empty(t, r.EpochSeconds("seconds", v.Get("ms")))
+	require.Empty(t, r.EpochMillis("millis", v.Get("e")))
+	require.Empty(t, r.MailTime("zone", v.Get("zone")))
+	require.Equal(t, []event.Issue{
+		{Field: "seconds", Reason: event.NotATime},
+		{Field: "millis", Reason: event.NotATime},
+		{Field: "zone", Reason: event.NotATime},
+	}, r.issues)
+}
+
+func TestSender(t *testing.T) {
+	for numbering, sent := range map[event.Numbering]string{event.International: `"+1 614 555 0117"`, event.NorthAmerican: `6145550117`, event.WithoutPlus: `"16145550117"`} {
+		r := &Reader{numbering: numbering}
+		require.Equal(t, "+16145550117", r.Sender("from", parse(t, sent)))
+		require.Equal(t, "64600", r.Sender("from", parse(t, `64600`)))
+		require.Equal(t, "Alder Roofs", r.Sender("from", parse(t, `"Alder Roofs"`)))
+		require.Empty(t, r.issues)
+		require.Empty(t, r.Sender("from", parse(t, `"6145550117123456"`)))
+		require.Equal(t, []event.Issue{{Field: "from", Reason: event.NotAPhone}}, r.issues)
+	}
 }
 
 func TestContactPhone(t *testing.T) {
@@ -246,9 +240,14 @@ func TestRegisterRefuses(t *testing.T) {
 		"types":      func(v *Vendor) { v.Events[0].Types = nil },
 		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft) error) error { return nil } },
 		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
-		"not both":   func(v *Vendor) { v.Signature, v.SecretHeader, v.SecretEnv = &Signature{}, "X-Secret", "A" },
-		"variable":   func(v *Vendor) { v.Signature = &Signature{} },
+		"variable":   func(v *Vendor) { v.Signing = signing.HMAC{} },
 		"match":      func(v *Vendor) { v.SecretEnv = "lower" },
+		"public key": func(v *Vendor) { v.Signing, v.SecretEnv = signing.Ed25519{}, "A_KEY" },
+		"only there": func(v *Vendor) { v.SecretEnv = "A_PUBLIC_KEY" },
+		"token":      func(v *Vendor) { v.Handshake = &Handshake{Challenge: "c", SecretEnv: "A"} },
+		"challenge":  func(v *Vendor) { v.Handshake = &Handshake{Token: "t", SecretEnv: "A"} },
+		"handshake":  func(v *Vendor) { v.Handshake = &Handshake{Token: "t", Challenge: "c"} },
+		"its own":    func(v *Vendor) { v.Handshake = &Handshake{Token: "t", Challenge: "c", SecretEnv: "EXAMPLE_PATH_TOKEN"} },
 	} {
 		v := whole()
 		spoil(&v)
