@@ -11,4 +11,5 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/sendgrid"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/twilio"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/whatsapp"
 )
