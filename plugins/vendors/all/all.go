@@ -7,4 +7,5 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/movement"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/oneroute"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/telnyx"
 )
