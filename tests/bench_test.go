@@ -72,6 +72,12 @@ var comparisons = []comparison{
 		decoder:  "supersend_decode: {}",
 		bloblang: mappings("supersend"),
 	},
+	{
+		name:     "telnyx",
+		body:     sampleBody("telnyx/testdata/undeclared/message_finalized_delivered.json"),
+		decoder:  "telnyx_decode: {}",
+		bloblang: mappings("telnyx"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.

@@ -40,11 +40,12 @@ func callInitiated(in *vendors.Input) vendors.Draft {
 	draft, c, _ := convertCall(in, event.CallStarted)
 	r, d := draft.Read, &draft.Data
 	d.Call.StartedAt = r.Time("call.started_at", c.StartTime)
+	name := callerName(r, &c)
 	switch r.Text("direction", c.Direction) {
 	case "incoming":
 		d.Direction = event.Inbound
 		d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(c.From)
-		d.Contact.Name = callerName(r, &c)
+		d.Contact.Name = name
 		d.Call.OurNumber = r.Phone("call.our_number", c.To)
 	case "outgoing":
 		d.Direction = event.Outbound

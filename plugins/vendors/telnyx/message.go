@@ -96,7 +96,7 @@ func messageReceived(in *vendors.Input) vendors.Draft {
 	draft := convertMessage(r, &o, &m)
 	d := &draft.Data
 	from := vendors.Object[party](r, "message.from", m.From)
-	to := vendors.Object[party](r, "message.to", first(m.To))
+	to := vendors.Object[party](r, "message.to", first(r, "message.to", m.To))
 	draft.Type, draft.ID = event.MessageReceived, vendors.Natural(o.ID)
 	d.Direction = event.Inbound
 	d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(from.PhoneNumber)
@@ -114,7 +114,7 @@ func outbound(typeOf func(status string) string) func(*vendors.Input, func(vendo
 		r, o := read(in)
 		m := vendors.Object[message](r, "message", o.Payload)
 		if m.To.Kind() != payload.Array || m.To.Len() < 2 {
-			return emit(convertOutbound(r, &o, &m, first(m.To), first(m.Errors), typeOf))
+			return emit(convertOutbound(r, &o, &m, first(r, "message.to", m.To), first(r, "message.status_code", m.Errors), typeOf))
 		}
 		if !separable(in.Payload, m.To) {
 			draft := convertMessage(r, &o, &m)
@@ -265,13 +265,11 @@ func price(r *vendors.Reader, v payload.Value) *event.Cost {
 }
 
 // first returns the first element of an array, and a value that is no array as it is.
-func first(v payload.Value) payload.Value {
+func first(r *vendors.Reader, field string, v payload.Value) payload.Value {
 	for element := range v.Elements() {
 		return element
 	}
-	if v.Kind() == payload.Array {
-		return payload.Value{}
-	}
+	r.Note(field, v)
 	return v
 }
 
@@ -304,8 +302,8 @@ type recipientErrors struct {
 // errorsOf returns the errors that concern a recipient: those that point at the recipient, as
 // /to/0/phone_number does, and those that point at no recipient.
 func errorsOf(all payload.Value, recipient, recipients int) recipientErrors {
-	if all.Kind() != payload.Array {
-		return recipientErrors{first: all, text: all.Text()}
+	if all.Kind() != payload.Array || all.Absent() {
+		return recipientErrors{all, all.Text()}
 	}
 	var own recipientErrors
 	var texts []string

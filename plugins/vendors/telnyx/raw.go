@@ -25,6 +25,7 @@ var rawOnly = []vendors.RawOnly{
 	}},
 	{Reason: "the recipient's status is that of the message", Keys: []string{"data.payload.from.status"}},
 	{Reason: "the other participants of a group", Keys: []string{"data.payload.cc"}},
+	{Reason: "on the error, and where in the payload it is", Keys: []string{"data.payload.errors[].meta", "data.payload.errors[].source"}},
 	{Reason: "the parts of the cost", Keys: []string{"data.payload.cost_breakdown"}},
 	{Reason: "how the text was made ready for the network", Keys: []string{
 		"data.payload.encoding", "data.payload.num_chars", "data.payload.smart_encoding_applied",
@@ -61,5 +62,9 @@ var (
 		Reason: "when the recording began and ended, not the call",
 		Keys:   []string{"data.payload.end_time", "data.payload.start_time"},
 	}}, callRawOnly...)
-	messageRawOnly = []vendors.RawOnly{{Reason: "the native event says the same", Keys: []string{"data.payload.direction"}}}
+	messageRawOnly  = []vendors.RawOnly{{Reason: "the native event says the same", Keys: []string{"data.payload.direction"}}}
+	receivedRawOnly = append([]vendors.RawOnly{{
+		Reason: "empty, or only on the way to us, because nothing is left to happen to a message that was received",
+		Keys:   []string{"data.payload.errors", "data.payload.sent_at", "data.payload.to[].status"},
+	}}, messageRawOnly...)
 )

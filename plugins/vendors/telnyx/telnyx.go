@@ -33,7 +33,7 @@ func init() {
 			{Name: "call.recording.transcription.saved", Types: []string{event.CallUpdated}, Convert: callTranscriptionSaved},
 			{Name: "message.finalized", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageStatusUnknown, "telnyx.message.finalized"}, Split: outbound(finalType), RawOnly: messageRawOnly},
 			{Name: "message.read", Types: []string{event.MessageRead, "telnyx.message.read"}, Split: outbound(always(event.MessageRead)), RawOnly: messageRawOnly},
-			{Name: "message.received", Types: []string{event.MessageReceived}, Convert: messageReceived, RawOnly: messageRawOnly},
+			{Name: "message.received", Types: []string{event.MessageReceived}, Convert: messageReceived, RawOnly: receivedRawOnly},
 			{Name: "message.sent", Types: []string{event.MessageSent, "telnyx.message.sent"}, Split: outbound(always(event.MessageSent)), RawOnly: messageRawOnly},
 		},
 		RawOnly: rawOnly,
@@ -64,7 +64,7 @@ type occurrence struct {
 func read(in *vendors.Input) (*vendors.Reader, occurrence) {
 	r := in.Read()
 	w := payload.Bind[webhook](in.Payload)
-	return r, vendors.Object[occurrence](r, "data", w.Data)
+	return r, vendors.Object[occurrence](r, "vendorevent", w.Data)
 }
 
 // other converts a payload of a native event that has no type in the catalogue. All native
