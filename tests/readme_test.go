@@ -46,7 +46,7 @@ func vendorTable() string {
 		}
 		slices.Sort(types)
 		types = slices.DeleteFunc(slices.Compact(types), func(name string) bool { return strings.HasPrefix(name, v.Name+".") })
-		fmt.Fprintf(&b, "| [%s](%s), [reference](configs/reference/%s.md) | %s | %s | %s |\n", v.Title, v.Page, v.Name, strings.Join(types, ", "), v.Proof(), v.Setup)
+		fmt.Fprintf(&b, "| [%s](%s), [reference](configs/reference/%s.md) | %s | %s | %s |\n", v.Title, v.Page, v.Name, strings.Join(types, ", "), v.Signing.Proof(), v.Setup)
 	}
 	return b.String()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 	"github.com/hookswitch/hookswitch/plugins/webhook"
 )
@@ -51,12 +51,13 @@ With --set the body is edited before it is signed:
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
 			&cli.GenericFlag{Name: "set", Value: &set, Usage: editUsage},
 			&cli.StringFlag{Name: "header", Usage: "the header that holds the secret, if it is not the vendor's own way"},
+			&cli.StringFlag{Name: "public-url", EnvVars: []string{"HOOKSWITCH_PUBLIC_URL"}, Usage: "public_url of the input, for vendors that sign the URL; without it they sign the URL that is posted to"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return fmt.Errorf("reading arguments: expected one URL, after all flags, got %d arguments", c.NArg())
 			}
-			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"), set...)
+			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"), c.String("public-url"), set...)
 		},
 	}
 }
@@ -69,7 +70,7 @@ func secretVariables() string {
 	return b.String() + "\n"
 }
 
-func send(ctx context.Context, out io.Writer, to, vendor, native, file, header string, set ...edit) error {
+func send(ctx context.Context, out io.Writer, to, vendor, native, file, header, public string, set ...edit) error {
 	v, ok := vendors.Get(vendor)
 	if !ok {
 		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
@@ -85,7 +86,18 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 	if body, err = edits(set).apply(body, contentType(body)); err != nil {
 		return err
 	}
-	secret, err := webhook.ReadSecret(v.SecretEnv)
+	scheme := v.Signing
+	switch {
+	case header != "":
+		scheme = signing.Header{Name: header}
+	case strings.Contains(to, "{token}"):
+		scheme = signing.PathToken{}
+	}
+	variable := v.SecretEnv
+	if scheme.Reads().PublicKey {
+		variable = privateKeyVariable(v)
+	}
+	secret, err := webhook.ReadSecret(variable)
 	if err != nil {
 		return err
 	}
@@ -93,27 +105,32 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 		to = strings.TrimRight(to, "/") + pathOf(v, secret != "")
 	}
 	if strings.Contains(to, "{token}") && secret == "" {
-		return fmt.Errorf("reading URL: expected the secret for {token} in %s, it is not set", v.SecretEnv)
+		return fmt.Errorf("reading URL: expected the secret for {token} in %s, it is not set", variable)
 	}
+	signed := &signing.Request{Header: http.Header{"Content-Type": {contentType(body)}}, Body: body, Now: time.Now()}
 	to = strings.NewReplacer("{event}", url.PathEscape(native), "{token}", url.PathEscape(secret)).Replace(to)
+	if secret == "" {
+		if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", variable); err != nil {
+			return err
+		}
+	} else {
+		if signed.URL, err = urlOfVendor(to, public); err != nil {
+			return err
+		}
+		known := signed.URL
+		if err := scheme.Sign(secret, signed); err != nil {
+			return fmt.Errorf("signing with %s: %w", variable, err)
+		}
+		to += strings.TrimPrefix(signed.URL, known)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(signed.Body))
 	if err != nil {
 		return errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
 	}
-	req.Header.Set("Content-Type", contentType(body))
+	req.Header = signed.Header
 	req.Header.Set("User-Agent", "hookswitch-send")
-	switch header = cmp.Or(header, v.SecretHeader); {
-	case secret == "":
-		if _, err := fmt.Fprintf(out, "%s is not set: sending without a secret\n", v.SecretEnv); err != nil {
-			return err
-		}
-	case header != "":
-		req.Header.Set(header, secret)
-	case v.Signature != nil:
-		req.Header.Set(v.Signature.Header, v.Signature.Sign(secret, body))
-	}
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("sending to %s: %w", req.URL.Host, err)
@@ -130,6 +147,25 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header s
 		return fmt.Errorf("sending to %s: expected an answer of 2xx, got %s", req.URL.Host, resp.Status)
 	}
 	return nil
+}
+
+// urlOfVendor is the URL that a vendor knows, which a proxy in front of the input may hide:
+// public, and the path and query of the URL that is posted to.
+func urlOfVendor(to, public string) (string, error) {
+	if public == "" {
+		return to, nil
+	}
+	u, err := url.Parse(to)
+	if err != nil {
+		return "", errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
+	}
+	return strings.TrimRight(public, "/") + u.RequestURI(), nil
+}
+
+// privateKeyVariable names the variable of the private key of a vendor whose secret is a
+// public key.
+func privateKeyVariable(v *vendors.Vendor) string {
+	return strings.TrimSuffix(v.SecretEnv, signing.PublicKeySuffix) + signing.PrivateKeySuffix
 }
 
 // pathOf is where the webhook input takes the deliveries of a vendor.

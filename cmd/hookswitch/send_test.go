@@ -38,7 +38,7 @@ func TestSendSignsAsTheVendorDoes(t *testing.T) {
 	t.Setenv("CALLRAIL_SIGNING_KEY", "a key")
 	url, last, body := door(t, http.StatusOK)
 	var out bytes.Buffer
-	require.NoError(t, send(t.Context(), &out, url+"/callrail/{event}", "callrail", "post_call", "", ""))
+	require.NoError(t, send(t.Context(), &out, url+"/callrail/{event}", "callrail", "post_call", "", "", ""))
 	require.Equal(t, "200 OK\ntold\n", out.String())
 	require.Equal(t, "/callrail/post_call", last.URL.Path)
 	require.Equal(t, "application/json", last.Header.Get("Content-Type"))
@@ -51,7 +51,7 @@ func TestSendSignsAsTheVendorDoes(t *testing.T) {
 func TestSendEdits(t *testing.T) {
 	t.Setenv("CALLRAIL_SIGNING_KEY", "a key")
 	url, last, body := door(t, http.StatusOK)
-	require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", "", edit{"customer_phone_number", "+12025550143"}))
+	require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", "", "", edit{"customer_phone_number", "+12025550143"}))
 	require.Contains(t, body.String(), `"customer_phone_number":"+12025550143"`)
 	mac := hmac.New(sha1.New, []byte("a key"))
 	mac.Write(body.Bytes())
@@ -65,13 +65,13 @@ func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "body.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"a":1}`), 0o600))
 
-	require.NoError(t, send(t.Context(), io.Discard, url+"/movement/{token}", "movement", "call.finished", file, ""))
+	require.NoError(t, send(t.Context(), io.Discard, url+"/movement/{token}", "movement", "call.finished", file, "", ""))
 	require.Equal(t, "/movement/a%2Ftoken", last.URL.EscapedPath())
 	require.Equal(t, `{"a":1}`, body.String())
 
-	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, ""))
+	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "", ""))
 	require.Equal(t, "a secret", last.Header.Get("X-Webhook-Secret"))
-	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "X-Mine"))
+	require.NoError(t, send(t.Context(), io.Discard, url, "supersend", "click", file, "X-Mine", ""))
 	require.Equal(t, "a secret", last.Header.Get("X-Mine"))
 	require.Empty(t, last.Header.Get("X-Webhook-Secret"))
 }
@@ -91,12 +91,12 @@ func TestSendKnowsWhereVendorsSend(t *testing.T) {
 			t.Setenv(test.variable, secretFile)
 		}
 		for _, end := range []string{"", "/"} {
-			require.NoError(t, send(t.Context(), io.Discard, url+end, test.vendor, test.event, "", ""))
+			require.NoError(t, send(t.Context(), io.Discard, url+end, test.vendor, test.event, "", "", ""))
 			require.Equal(t, test.path, last.URL.EscapedPath())
 		}
 	}
 	t.Setenv("CALLRAIL_SIGNING_KEY_FILE", filepath.Join(t.TempDir(), "none"))
-	require.ErrorContains(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", ""), "reading variable CALLRAIL_SIGNING_KEY_FILE")
+	require.ErrorContains(t, send(t.Context(), io.Discard, url, "callrail", "post_call", "", "", ""), "reading variable CALLRAIL_SIGNING_KEY_FILE")
 }
 
 func TestSendTellsFormsFromJSON(t *testing.T) {
@@ -109,7 +109,7 @@ func TestSendTellsFormsFromJSON(t *testing.T) {
 		"id=1&content=x": "application/x-www-form-urlencoded",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
-		require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "text_message", file, ""))
+		require.NoError(t, send(t.Context(), io.Discard, url, "callrail", "text_message", file, "", ""))
 		require.Equal(t, expected, last.Header.Get("Content-Type"), body)
 	}
 }
@@ -127,7 +127,7 @@ func TestSendFails(t *testing.T) {
 		{"no URL", "http://a b/{token}", "movement", "call.finished", "", "reading URL"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := send(t.Context(), io.Discard, test.to, test.vendor, test.event, test.file, "")
+			err := send(t.Context(), io.Discard, test.to, test.vendor, test.event, test.file, "", "")
 			require.ErrorContains(t, err, test.want)
 			require.NotContains(t, err.Error(), "the-token")
 		})

@@ -43,7 +43,7 @@ proves who it is, and how many native events it has.
 func listVendors(out io.Writer) error {
 	var rows strings.Builder
 	for _, v := range vendors.All() {
-		fmt.Fprintf(&rows, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Proof(), len(v.Events))
+		fmt.Fprintf(&rows, "%s\t%s\t%s\t%d\n", v.Name, v.SecretEnv, v.Signing.Proof(), len(v.Events))
 	}
 	return writeTable(out, rows.String())
 }
@@ -62,7 +62,7 @@ func describeVendor(out io.Writer, v *vendors.Vendor) error {
 	fmt.Fprintf(&rows, "title\t%s\n", v.Title)
 	fmt.Fprintf(&rows, "page\t%s\n", v.Page)
 	fmt.Fprintf(&rows, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
-	fmt.Fprintf(&rows, "proof\t%s\n", v.Proof())
+	fmt.Fprintf(&rows, "proof\t%s\n", v.Signing.Proof())
 	fmt.Fprintf(&rows, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
 	if v.Named != nil {
 		fmt.Fprintf(&rows, "URL\thttps://<host>%s\n", path)

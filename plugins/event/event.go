@@ -324,7 +324,7 @@ type Email struct {
 	SentAt       Time     `json:"sent_at,omitempty" doc:"When the e-mail was sent." pii:"none"`
 	ReplyToID    string   `json:"reply_to_id,omitempty" doc:"The Message-ID of the e-mail that this e-mail answers, without angle brackets." pii:"none"`
 	LinkURL      string   `json:"link_url,omitempty" doc:"The link that was followed." pii:"content"`
-	Failure      Failure  `json:"failure,omitempty" doc:"Whether the vendor gives the e-mail up (permanent) or tries again (temporary)." pii:"none"`
+	Failure      Failure  `json:"failure,omitempty" doc:"Whether the address takes no e-mail (permanent), or another e-mail or attempt may arrive (temporary)." pii:"none"`
 	StatusCode   string   `json:"status_code,omitempty" doc:"The code of what became of the e-mail, such as that of SMTP." pii:"none"`
 	StatusText   string   `json:"status_text,omitempty" doc:"What became of the e-mail, in the words of the vendor." pii:"none"`
 	StatusDetail string   `json:"status_detail,omitempty" doc:"Why this became of the e-mail, in the words of the vendor or of the recipient's server." pii:"personal"`
@@ -332,7 +332,7 @@ type Email struct {
 	Metadata     []Pair   `json:"metadata,omitempty" doc:"The names and values that our side gave the e-mail."`
 }
 
-// Failure says whether a vendor tries an e-mail again that could not be delivered.
+// Failure says what the failure of an e-mail means for the next one to the same address.
 type Failure string
 
 // The kinds of failures.

@@ -169,9 +169,16 @@ func ParseEpoch(s string, millis bool) (Time, bool) {
 	return Time(text + "Z"), true
 }
 
+// maxMailTime is how long the text of a time in a header may be, a comment included: the parser
+// takes much memory for a text that is none.
+const maxMailTime = 128
+
 // ParseMailTime takes a time as RFC 5322 writes it in the header of an e-mail, and RFC 1123
 // in headers of HTTP: Wed, 25 Nov 2026 10:00:00 +0000. It refuses a time without a zone.
 func ParseMailTime(s string) (Time, bool) {
+	if len(s) > maxMailTime {
+		return "", false
+	}
 	t, err := mail.ParseDate(s)
 	if err != nil {
 		return "", false

@@ -13,7 +13,7 @@ import (
 // each key of its samples.
 func Vendor(v *vendors.Vendor) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\nThe vendor's page: %s\n\nPoint the vendor at Hookswitch: %s It proves who it is by: %s. The variable of the secret is `%s`.\n\n", v.Title, v.Page, v.Setup, v.Proof(), v.SecretEnv)
+	fmt.Fprintf(&b, "# %s\n\nThe vendor's page: %s\n\nPoint the vendor at Hookswitch: %s It proves who it is by: %s. The variable of the secret is `%s`.\n\n", v.Title, v.Page, v.Setup, v.Signing.Proof(), v.SecretEnv)
 	b.WriteString("## Native events\n\n| native event | type |\n|---|---|\n")
 	for _, e := range v.Events {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Name, strings.Join(e.Types, ", "))

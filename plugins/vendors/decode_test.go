@@ -12,6 +12,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 func parse(t *testing.T, text string) payload.Value {
@@ -246,9 +247,14 @@ func TestRegisterRefuses(t *testing.T) {
 		"types":      func(v *Vendor) { v.Events[0].Types = nil },
 		"one":        func(v *Vendor) { v.Events[0].Split = func(*Input, func(Draft) error) error { return nil } },
 		"order":      func(v *Vendor) { v.Events[1].Name = "a" },
-		"not both":   func(v *Vendor) { v.Signature, v.SecretHeader, v.SecretEnv = &Signature{}, "X-Secret", "A" },
-		"variable":   func(v *Vendor) { v.Signature = &Signature{} },
+		"variable":   func(v *Vendor) { v.Signing = signing.HMAC{} },
 		"match":      func(v *Vendor) { v.SecretEnv = "lower" },
+		"public key": func(v *Vendor) { v.Signing, v.SecretEnv = signing.Ed25519{}, "A_KEY" },
+		"only there": func(v *Vendor) { v.SecretEnv = "A_PUBLIC_KEY" },
+		"token":      func(v *Vendor) { v.Handshake = &Handshake{Challenge: "c", SecretEnv: "A"} },
+		"challenge":  func(v *Vendor) { v.Handshake = &Handshake{Token: "t", SecretEnv: "A"} },
+		"handshake":  func(v *Vendor) { v.Handshake = &Handshake{Token: "t", Challenge: "c"} },
+		"its own":    func(v *Vendor) { v.Handshake = &Handshake{Token: "t", Challenge: "c", SecretEnv: "EXAMPLE_PATH_TOKEN"} },
 	} {
 		v := whole()
 		spoil(&v)

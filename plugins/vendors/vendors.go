@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // Vendor is a sender of webhooks.
@@ -22,13 +23,16 @@ type Vendor struct {
 	Page  string // URL of the vendor's own page on its webhooks, or where it is found
 	Setup string // how to point the vendor at a deployment, one sentence
 
-	// A vendor signs what it sends, or sends the secret itself in a header. Where it
-	// does neither, the URL that it is given holds the secret.
-	Signature    *Signature // how it signs; nil if it does not
-	SecretHeader string     // the header that it sends the secret in; "" if it sends none
+	// Signing is how the vendor proves who it is. By default the URL that it is given
+	// holds the secret.
+	Signing signing.Scheme
 	// SecretEnv names the environment variable that holds the secret, such as
-	// CALLRAIL_SIGNING_KEY. By default it is <NAME>_PATH_TOKEN for a secret in the URL.
+	// CALLRAIL_SIGNING_KEY. It ends in _PUBLIC_KEY if and only if the secret is a public
+	// key. By default it is <NAME>_PATH_TOKEN for a secret in the URL.
 	SecretEnv string
+	// Handshake is how the vendor asks, before it sends anything, whether somebody who
+	// knows its customer has a URL. Nil for a vendor that does not ask.
+	Handshake *Handshake
 
 	// Samples hold testdata/<native event>/<case>.json, or .form for a form, "undeclared" for
 	// the native event where the payload tells: what is sent to try a deployment. Nil for none.
@@ -64,6 +68,17 @@ type Vendor struct {
 	source string // of events without an account
 }
 
+// Handshake is a GET of the URL to which a vendor is told to send. Its query has a token, which
+// the customer has told to the vendor, and a challenge, which is the answer.
+type Handshake struct {
+	Query     map[string]string // the parameters that have one value, such as hub.mode: subscribe
+	Token     string            // the parameter that holds the token: hub.verify_token
+	Challenge string            // the parameter that holds the challenge: hub.challenge
+	// SecretEnv names the environment variable that holds the token. It is not the one of
+	// the vendor's secret, which must not stand in a URL.
+	SecretEnv string
+}
+
 // NativeEvent is what a vendor says has happened.
 type NativeEvent struct {
 	Name  string   // the vendor's own name
@@ -94,18 +109,7 @@ type RawOnly struct {
 func SliceLimit(whole payload.Value, slices int) int { return 8*len(whole.Text()) + 2<<10*slices }
 
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
-func (v *Vendor) SecretInPath() bool { return v.Signature == nil && v.SecretHeader == "" }
-
-// Proof says in a few words how the vendor proves who it is.
-func (v *Vendor) Proof() string {
-	switch {
-	case v.Signature != nil:
-		return "HMAC-" + strings.ReplaceAll(v.Signature.Hash.String(), "-", "") + " in the header " + v.Signature.Header
-	case v.SecretHeader != "":
-		return "secret in the header " + v.SecretHeader
-	}
-	return "secret in the URL"
-}
+func (v *Vendor) SecretInPath() bool { return v.Signing.Reads().Token }
 
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {
@@ -140,11 +144,20 @@ func Register(v Vendor) {
 	_, taken := Get(v.Name)
 	mustHold(!taken, "vendor %s: registered twice", v.Name)
 	mustHold(v.Title != "" && v.Setup != "", "vendor %s: it has to have a title and a setup", v.Name)
-	mustHold(v.Signature == nil || v.SecretHeader == "", "vendor %s: it signs or sends its secret in a header, not both", v.Name)
+	if v.Signing == nil {
+		v.Signing = signing.PathToken{}
+	}
 	if v.SecretEnv == "" && v.SecretInPath() {
 		v.SecretEnv = strings.ToUpper(v.Name) + "_PATH_TOKEN"
 	}
 	mustHold(secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
+	mustHold(strings.HasSuffix(v.SecretEnv, signing.PublicKeySuffix) == v.Signing.Reads().PublicKey,
+		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, signing.PublicKeySuffix)
+	if h := v.Handshake; h != nil {
+		mustHold(h.Token != "" && h.Challenge != "", "vendor %s: its handshake has to have a token and a challenge", v.Name)
+		mustHold(secretEnv.MatchString(h.SecretEnv) && h.SecretEnv != v.SecretEnv,
+			"vendor %s: the environment variable of its handshake has to match %v, and to be its own", v.Name, secretEnv)
+	}
 	mustHold(strings.HasPrefix(v.Page, "https://"), "vendor %s: the page has to be an https URL", v.Name)
 	mustHold(v.Other != nil, "vendor %s: it has to convert native events that it does not know", v.Name)
 	mustHold(len(v.Events) > 0, "vendor %s: it has to have native events", v.Name)

@@ -7,6 +7,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"runtime"
 )
 
 var (
@@ -100,6 +101,16 @@ func inflate(coding string, body []byte, limit int64, held *reservation) ([]byte
 	limit = min(limit, max(smallInflated, maxRatio*int64(len(body))))
 	return readAll(inflated, -1, limit, held)
 }
+
+// copying is called before work that copies a body which nobody has verified. The
+// copies are memory that nothing has reserved, so only a few goroutines copy at
+// once. The caller calls done when its work has ended.
+func copying() (done func()) {
+	copies <- struct{}{}
+	return func() { <-copies }
+}
+
+var copies = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 func isZlib(body []byte) bool {
 	return len(body) >= 2 && body[0]&0x0f == 8 && (int(body[0])<<8|int(body[1]))%31 == 0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,10 +47,12 @@ func newConfig(conf *service.ParsedConfig, env environment, log *service.Logger)
 	c.wanted = []string{"Content-Type", "Content-Encoding"}
 	var public []string
 	for _, r := range c.routes {
-		c.wanted = append(append(c.wanted, r.headers...), r.verify.headers()...)
-		if r.public {
+		c.wanted = append(c.wanted, r.headers...)
+		if r.public() {
 			public = append(public, r.path)
+			continue
 		}
+		c.wanted = append(c.wanted, r.proof.reads.Headers...)
 	}
 	slices.Sort(c.wanted)
 	c.wanted = slices.Compact(c.wanted)
@@ -78,12 +81,17 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 		},
 		accessLog: p.bool("access_log"),
 	}
+	public := p.text("public_url")
 	named, unverified := "", p.bool("unverified")
 	if conf.Contains("vendors") {
 		named = strings.TrimSpace(p.text("vendors"))
 	}
 	if p.err != nil {
 		return nil, fmt.Errorf("reading field %w", p.err)
+	}
+	publicURL, err := parsePublicURL(public)
+	if err != nil {
+		return nil, fmt.Errorf("reading field public_url: %w", err)
 	}
 	if _, port, err := net.SplitHostPort(c.address); err != nil || !isPort(port) {
 		return nil, fmt.Errorf("reading field address: expected host:port, got %q", c.address)
@@ -107,7 +115,12 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading field %s.%w", field, err)
 		}
-		r.field = field + ".verify.secret_env"
+		if !r.public() {
+			r.proof.field = field + ".verify.secret_env"
+		}
+		if r.publicURL == "" {
+			r.publicURL = publicURL
+		}
 		if err := c.add(field+".path", r); err != nil {
 			return nil, err
 		}
@@ -125,7 +138,10 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 	}
 	for _, v := range chosen {
 		for _, r := range vendorRoutes(v, unverified) {
-			r.optional = all
+			r.publicURL = publicURL
+			if !r.public() {
+				r.proof.optional = all
+			}
 			if err := c.add("vendors", r); err != nil {
 				return nil, err
 			}
@@ -176,31 +192,29 @@ func (c *config) loadSecrets(env environment, log *service.Logger) error {
 		return errNobodyServed()
 	}
 	var (
-		served    []*route
-		missing   []string                 // the vendors of dropped routes, and their variables
-		verifiers = map[*scheme]verifier{} // the two routes of a vendor share a verifier
+		served  []*route
+		missing []string // the vendors of dropped routes, and their variables
 	)
 	for _, r := range c.routes {
 		r.verified = make([]atomic.Int64, positions)
-		if r.public {
-			r.verify = nobody{}
-			served = append(served, r)
-			continue
-		}
-		v := verifiers[r.scheme]
-		if v == nil {
-			var err error
-			v, err = newVerifier(r.scheme, r.secretEnv, env, log)
-			if r.optional && errors.Is(err, errNoSecret) {
-				missing = append(missing, r.vendor+" ("+r.secretEnv+")")
+		if !r.public() {
+			err := r.proof.load(env, log)
+			if r.proof.optional && errors.Is(err, errNoSecret) {
+				missing = append(missing, r.vendor+" ("+r.proof.secret+")")
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("reading field %s: %w, for the route %s", r.field, err, r.path)
+				return fmt.Errorf("reading field %s: %w, for the route %s", r.proof.field, err, r.path)
 			}
-			verifiers[r.scheme] = v
 		}
-		r.verify = v
+		if r.question != nil {
+			if err := r.question.load(env, log); err != nil {
+				return fmt.Errorf("reading field %s: %w, for the handshake of %s", r.question.token.field, err, r.path)
+			}
+		}
+		if r.publicURL == "" && !r.public() && r.proof.reads.URL {
+			return fmt.Errorf("reading field public_url: expected the URL at which %s reaches this input, such as https://hooks.example.com (HOOKSWITCH_PUBLIC_URL), as the sender signs the URL, for the route %s", r.vendor, r.path)
+		}
 		served = append(served, r)
 	}
 	missing = slices.Compact(missing)
@@ -220,6 +234,18 @@ func errNobodyServed() error {
 	example := vendors.All()[0]
 	return fmt.Errorf("reading field vendors: expected names or *, such as HOOKSWITCH_VENDORS=%s with the secret in %s; "+
 		"or unverified: true (HOOKSWITCH_UNVERIFIED=true), which believes whoever reaches the address", example.Name, example.SecretEnv)
+}
+
+// parsePublicURL returns the URL without a slash at its end, so that a path can follow.
+func parsePublicURL(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return "", errors.New("expected a URL such as https://hooks.example.com, perhaps with a path, without user, query and fragment")
+	}
+	return strings.TrimRight(text, "/"), nil
 }
 
 func isPort(text string) bool {

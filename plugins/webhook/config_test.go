@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		read: 10 * time.Second, answer: 10 * time.Second, idle: 90 * time.Second,
 	}, c.limits)
 	require.Len(t, c.routes, 1)
-	require.True(t, c.routes[0].public)
+	require.True(t, c.routes[0].public())
 }
 
 // linter returns a function that lints the fields of an input, as the command does.
@@ -207,12 +207,11 @@ func TestVendors(t *testing.T) {
 	require.Equal(t, []string{"/callrail", "/callrail/{event}", "/supersend", "/supersend/{event}", "/mobiniti/{token}", "/mobiniti/{token}/{event}"}, paths(c))
 	for i, r := range c.routes {
 		require.Equal(t, []string{"callrail", "supersend", "mobiniti"}[i/2], r.vendor)
-		require.False(t, r.public)
-		require.Same(t, c.routes[i/2*2].verify, r.verify, "the routes of a vendor share its secrets")
+		require.Same(t, c.routes[i/2*2].proof, r.proof, "the routes of a vendor share its secrets")
+		v, ok := vendors.Get(r.vendor)
+		require.True(t, ok)
+		require.Equal(t, v.Signing, r.proof.scheme)
 	}
-	require.IsType(t, &signed{}, c.routes[0].verify)
-	require.IsType(t, &header{}, c.routes[2].verify)
-	require.IsType(t, &pathToken{}, c.routes[4].verify)
 
 	// Routes stand before the vendors', so that they may be narrower.
 	c = parsed(t, "vendors: callrail\nroutes: [ { path: /callrail/pre_call, vendor: callrail, event: pre_call, account: a } ]", allSecrets()...)
@@ -222,7 +221,7 @@ func TestVendors(t *testing.T) {
 	require.Len(t, c.routes, 2*len(vendors.All()))
 	require.Equal(t, c.routes, parsed(t, "unverified: true").routes)
 	for _, r := range c.routes {
-		require.True(t, r.public)
+		require.True(t, r.public())
 		require.False(t, r.has(paramToken))
 	}
 	c = parsed(t, "vendors: movement\nunverified: true")

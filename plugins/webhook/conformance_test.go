@@ -406,7 +406,7 @@ func (row *row) check(t *testing.T, res *http.Response) {
 	expected := http.Header{}
 	switch row.status {
 	case 401:
-		expected.Set("Www-Authenticate", challengeOfOurs)
+		expected.Set("Www-Authenticate", `Webhook realm="webhook"`)
 	case 405:
 		expected.Set("Allow", "POST")
 	case 415:

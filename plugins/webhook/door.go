@@ -17,6 +17,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // The paths that tell of the process, and are no deliveries.
@@ -66,6 +67,9 @@ type request struct {
 	conn        *conn // nil over HTTP/2
 	route       *route
 	reservation *reservation // nil when the transaction has it
+	token       string       // the secret that the path holds
+	secret      int          // the position of the secret that verified the request, 0 for none so far
+	challenge   string       // what a handshake is answered with
 	bytes       int          // of the body as sent
 	unread      bool         // something of the body was not read
 }
@@ -112,7 +116,7 @@ func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn, path string
 	if unread {
 		w.Header().Set("Connection", "close")
 	}
-	write(w, status, text)
+	write(w, status, text+"\n")
 	if unread {
 		dismiss(http.NewResponseController(w), c, r.Body, true)
 	}
@@ -122,7 +126,6 @@ func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn, path string
 func write(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	if text != "" {
-		text += "\n"
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(text))}
@@ -139,7 +142,7 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{http.MethodPost}
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = []string{r.route.verify.challenge()}
+		h["Www-Authenticate"] = []string{r.route.proof.reads.Challenge}
 	case http.StatusUnsupportedMediaType:
 		h["Accept-Encoding"] = []string{"gzip, deflate"}
 	}
@@ -150,7 +153,15 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 	if last {
 		h["Connection"] = []string{"close"}
 	}
-	write(w, answers[o].status, answers[o].text)
+	text := answers[o].text
+	switch {
+	case o == challenged:
+		h["X-Content-Type-Options"] = []string{"nosniff"}
+		text = r.challenge
+	case text != "":
+		text += "\n"
+	}
+	write(w, answers[o].status, text)
 	if !over1 || !r.unread {
 		return
 	}
@@ -200,38 +211,34 @@ func (d *door) receive(r *request) outcome {
 		return notFound
 	case d.isUnread():
 		return draining
-	case r.Method != http.MethodPost:
+	case r.Method != http.MethodPost && (r.route.question == nil || !isQuestion(r.Request)):
 		return badMethod
 	case len(r.RequestURI) > maxTarget:
 		return longTarget
 	case fieldsOf(r.Header) > maxFields:
 		return tooManyFields
+	case r.Method != http.MethodPost:
+		if r.challenge, ok = r.route.question.answer(r.URL.RawQuery); !ok {
+			return badMethod
+		}
+		return challenged
 	case endless(r.Request):
 		return broken
 	case r.ContentLength > d.limits.body:
 		return tooLarge
-	case r.route.public && isOfWebPage(r.Header):
+	case r.route.public() && isOfWebPage(r.Header):
 		return webPage
 	}
-	r.Header = d.needed(r.Header)
-	position := 0
-	early := !r.route.verify.needsBody()
-	if early {
-		if position = r.route.verify.verify(r.Request, nil, args.token); position == 0 && !r.route.public {
-			return unverified
-		}
+	r.Header, r.token = d.needed(r.Header), args.token
+	if !r.verify(signing.NoBody, nil) {
+		return unverified
 	}
-	body, err := d.read(r, early && !r.route.public)
+	body, err := d.read(r, r.secret > 0)
 	if err != nil {
 		return outcomeOf(err)
 	}
-	if !early {
-		if position = r.route.verify.verify(r.Request, body, args.token); position == 0 {
-			return unverified
-		}
-	}
-	if position > 0 {
-		r.route.verified[position].Add(1)
+	if !r.verify(signing.AsSent, body) {
+		return unverified
 	}
 	del := &delivery.Delivery{
 		ID:          uuid.Must(uuid.NewV7()).String(), // it fails where there is no randomness, which Go does not survive
@@ -251,6 +258,12 @@ func (d *door) receive(r *request) outcome {
 	if o := d.inflate(r, del); o != accepted {
 		return o
 	}
+	if del.ContentEncoding == "" && !r.verify(signing.Inflated, del.Body) || r.secret == 0 && !r.route.public() {
+		return unverified
+	}
+	if r.secret > 0 {
+		r.route.verified[r.secret].Add(1)
+	}
 	t := &transaction{
 		message: service.MessageBatch{newMessage(del)},
 		memory:  r.reservation,
@@ -262,12 +275,30 @@ func (d *door) receive(r *request) outcome {
 	return d.hand(t, d.limits.answer)
 }
 
+// verify asks who sent the request, once that much of its body is known as the route's
+// scheme looks at. Until then it holds nothing against the request.
+func (r *request) verify(known signing.Body, body []byte) bool {
+	p := r.route.proof
+	if p == nil || p.reads.Body != known {
+		return true
+	}
+	asked := &signing.Request{Header: r.Header, Body: body, Token: r.token, Now: time.Now()}
+	if p.reads.URL {
+		asked.URL = r.route.publicURL + r.URL.RequestURI()
+	}
+	if known != signing.NoBody {
+		defer copying()()
+	}
+	r.secret = p.verifier.Verify(asked)
+	return r.secret > 0
+}
+
 // forget drops the request's header: while the sender waits for the pipeline, a header
 // would take memory that is in no budget. Method and version are parts of the text of
 // the first line, which holds the path and the query, too.
 func (r *request) forget() {
 	r.Method, r.Proto = http.MethodPost, strings.Clone(r.Proto)
-	r.Header, r.URL, r.RequestURI = nil, &url.URL{}, ""
+	r.Header, r.URL, r.RequestURI, r.token = nil, &url.URL{}, "", ""
 }
 
 // isUnread reports whether nobody reads deliveries any more.

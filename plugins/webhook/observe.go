@@ -66,7 +66,7 @@ func (o *observer) request(req *request, out outcome) {
 			"bytes", req.bytes, "seconds", took.Seconds(), "remote", host(req.RemoteAddr),
 		).Info("Answered a request")
 	}
-	if out != accepted {
+	if out != accepted && out != challenged {
 		o.warn(warning{req.route.path, out})
 	}
 }

@@ -24,6 +24,7 @@ const (
 	incomplete                   // not all of the request came in time, or at the least rate
 	broken                       // the body ended early, or was framed wrongly
 	panicked                     // the door has a fault
+	challenged                   // no delivery, but a vendor that has asked whether the URL is ours
 	unreadable                   // net/http refused the request before the door saw it
 	handshake                    // the handshake of TLS failed: there was no request
 	outcomes                     // how many there are
@@ -54,6 +55,7 @@ var answers = [outcomes]struct {
 	incomplete:    {"incomplete", http.StatusServiceUnavailable, "not complete in time, send it again"},
 	broken:        {"broken", http.StatusBadRequest, "not complete"},
 	panicked:      {"panic", http.StatusInternalServerError, "failed, send it again"},
+	challenged:    {"challenged", http.StatusOK, ""},
 	unreadable:    {"unreadable", 0, ""},
 	handshake:     {"handshake", 0, ""},
 }

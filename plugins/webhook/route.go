@@ -13,6 +13,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -25,16 +26,16 @@ type route struct {
 	account string
 	event   string // the declared native event; "" where the path names it, or nobody does
 	headers []string
-	public  bool // nobody is verified
 
-	scheme    *scheme  // nil where nobody is verified
-	secretEnv string   // the variable of the secret
-	field     string   // the configuration's field that an error about the secret names
-	optional  bool     // without a secret the route is dropped, and the input starts
-	verify    verifier // nil until the secrets are loaded
+	proof     *proof    // nil where nobody is verified
+	question  *question // nil where nobody asks whether the URL is ours
+	publicURL string    // what stands in front of the path in the URL that the vendor knows; "" if nobody says
 
 	counts
 }
+
+// public reports whether nobody is verified.
+func (r *route) public() bool { return r.proof == nil }
 
 // The parameters that a path may have.
 const (
@@ -53,15 +54,17 @@ var (
 // secret follows the vendor's name.
 func vendorRoutes(v *vendors.Vendor, unverified bool) []*route {
 	base := "/" + v.Name
-	var own *scheme
+	var own *proof
 	if !unverified {
-		if own = schemeOf(v); own.inPath {
+		own = newProof(v.Signing, v.SecretEnv, "vendors")
+		if v.SecretInPath() {
 			base += "/" + paramToken
 		}
 	}
+	asked := newQuestion(v)
 	var routes []*route
 	for _, path := range []string{base, base + "/" + paramEvent} {
-		r := &route{path: path, segments: strings.Split(path[1:], "/"), vendor: v.Name, public: unverified, scheme: own, secretEnv: v.SecretEnv, field: "vendors"}
+		r := &route{path: path, segments: strings.Split(path[1:], "/"), vendor: v.Name, proof: own, question: asked}
 		routes = append(routes, r)
 	}
 	return routes
@@ -76,12 +79,16 @@ func parseRoute(conf *service.ParsedConfig) (*route, error) {
 		account: p.text("account"),
 		event:   p.text("event"),
 	}
+	public := p.text("public_url")
 	if p.err != nil {
 		return nil, p.err
 	}
 	var err error
 	if r.segments, err = parsePath(r.path); err != nil {
 		return nil, fmt.Errorf("path: %w", err)
+	}
+	if r.publicURL, err = parsePublicURL(public); err != nil {
+		return nil, fmt.Errorf("public_url: %w", err)
 	}
 	if r.path == healthPath || r.path == readyPath {
 		return nil, fmt.Errorf("path: expected another one than %s, which tells of the process", r.path)
@@ -120,7 +127,7 @@ func (r *route) parse(conf *service.ParsedConfig) error {
 			return fmt.Errorf("headers: expected fields that a sender can set, got %q", h)
 		case slices.Contains(credentials, name):
 			return fmt.Errorf("headers: expected none that holds credentials, got %s", name)
-		case r.scheme != nil && r.scheme.header == name:
+		case !r.public() && r.proof.reads.Secret && slices.Contains(r.proof.reads.Headers, name):
 			return fmt.Errorf("headers: expected none that holds the secret, got %s", name)
 		}
 		r.headers = append(r.headers, name)
@@ -149,68 +156,74 @@ var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 // dot and the name of a field, or a colon.
 func (r *route) parseVerify(conf *service.ParsedConfig) error {
 	p := parser{conf: conf}
-	var ways []*scheme
-	if p.bool("none") {
-		ways, r.public = append(ways, nil), true
+	var ways []signing.Scheme
+	none := p.bool("none")
+	if none {
+		ways = append(ways, nil)
 	}
 	if p.bool("standard") {
-		ways = append(ways, standardScheme())
+		ways = append(ways, signing.Standard{})
 	}
 	if p.bool("path_token") {
-		ways = append(ways, pathScheme())
+		ways = append(ways, signing.PathToken{})
 	}
 	if name := p.text("header"); name != "" {
 		if !readable(http.CanonicalHeaderKey(name)) {
 			return fmt.Errorf(".header: expected a field that a sender can set, got %q", name)
 		}
-		ways = append(ways, headerScheme(name))
+		ways = append(ways, signing.Header{Name: name})
 	}
 	if conf.Contains("basic") {
-		ways = append(ways, basicScheme(p.text("basic", "username")))
+		ways = append(ways, signing.Basic{Username: p.text("basic", "username")})
 	}
 	if conf.Contains("hmac") {
-		s := &vendors.Signature{
+		s := signing.HMAC{
 			Header:   p.text("hmac", "header"),
 			Hash:     hashes[p.text("hmac", "algorithm")],
-			Encoding: vendors.Encoding(p.text("hmac", "encoding")),
+			Encoding: signing.Encoding(p.text("hmac", "encoding")),
 			Prefix:   p.text("hmac", "prefix"),
 		}
-		if p.err == nil && (s.Hash == 0 || s.Encoding != vendors.Hex && s.Encoding != vendors.Base64) {
+		if p.err == nil && (s.Hash == 0 || s.Encoding != signing.Hex && s.Encoding != signing.Base64) {
 			return errors.New(".hmac: expected an algorithm of sha1, sha256 and sha512, and an encoding of hex and base64")
 		}
 		if p.err == nil && !readable(http.CanonicalHeaderKey(s.Header)) {
 			return fmt.Errorf(".hmac.header: expected a field that a sender can set, got %q", s.Header)
 		}
-		ways = append(ways, signatureScheme(s))
+		ways = append(ways, s)
 	}
-	r.secretEnv = p.text("secret_env")
+	secretEnv := p.text("secret_env")
 	if p.err != nil {
 		return fmt.Errorf(".%w", p.err)
 	}
 	vendor, known := vendors.Get(r.vendor)
+	if known {
+		r.question = newQuestion(vendor)
+	}
+	var scheme signing.Scheme
 	switch {
 	case len(ways) > 1:
 		return errors.New(": expected one way, got several")
 	case len(ways) == 1:
-		r.scheme = ways[0]
+		scheme = ways[0]
 	case known:
-		r.scheme = schemeOf(vendor)
+		scheme = vendor.Signing
 	default:
 		return errors.New(": expected a way, as no vendor tells its own, or none: true")
 	}
-	if inPath := r.scheme != nil && r.scheme.inPath; inPath != r.has(paramToken) {
+	if inPath := !none && scheme.Reads().Token; inPath != r.has(paramToken) {
 		return errors.New(": expected {token} in the path where the path holds the secret, and only there")
 	}
 	switch {
-	case r.public && r.secretEnv != "":
+	case none && secretEnv != "":
 		return errors.New(".secret_env: expected none where nobody is verified")
-	case r.public:
+	case none:
 		return nil
-	case r.secretEnv == "" && known:
-		r.secretEnv = vendor.SecretEnv
-	case !variable.MatchString(r.secretEnv): // which may be the secret, so that it is not shown
+	case secretEnv == "" && known:
+		secretEnv = vendor.SecretEnv
+	case !variable.MatchString(secretEnv): // which may be the secret, so that it is not shown
 		return errors.New(".secret_env: expected the name of an environment variable, of A to Z, 0 to 9 and _, such as CALLRAIL_SIGNING_KEY")
 	}
+	r.proof = newProof(scheme, secretEnv, "")
 	return nil
 }
 

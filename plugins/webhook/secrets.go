@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // environment looks a variable up, as os.LookupEnv does.
@@ -34,18 +35,12 @@ const shortSecret = 16
 // maxSecret is how large a file of a secret may be.
 const maxSecret = 64 << 10
 
-// secret is a secret that a route accepts.
-type secret struct {
-	text     string
-	position int
-}
-
 var errNoSecret = errors.New("expected a secret")
 
 // ReadSecret returns the secret that a variable holds, or the file that its twin
 // NAME_FILE names; "" if neither is set.
 func ReadSecret(name string) (string, error) {
-	s, err := readSource(name, 1, os.LookupEnv)
+	s, err := readSource(name, os.LookupEnv)
 	if s == nil || err != nil {
 		return "", err
 	}
@@ -54,9 +49,10 @@ func ReadSecret(name string) (string, error) {
 
 // source is where a secret comes from.
 type source struct {
-	secret
-	name string // of the variable that is set: NAME, or NAME_FILE
-	file string // "" where the variable holds the secret
+	text     string // the secret
+	position int
+	name     string // of the variable that is set: NAME, or NAME_FILE
+	file     string // "" where the variable holds the secret
 
 	stamp  stamp // of the file when it was read
 	failed bool  // the file could not be read again, which has been logged
@@ -70,10 +66,10 @@ type stamp struct {
 
 // readSource returns the source of a variable, nil if it is not set. Errors name
 // the variable.
-func readSource(name string, position int, env environment) (*source, error) {
+func readSource(name string, env environment) (*source, error) {
 	text, _ := env(name)
 	file, _ := env(name + fileSuffix)
-	s := &source{secret: secret{position: position}, name: name}
+	s := &source{name: name}
 	var err error
 	switch {
 	case file != "" && text != "":
@@ -119,7 +115,7 @@ func (s *source) read() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("%w in %s", err, s.file)
 	}
-	changed = !equal([]byte(next), []byte(s.text))
+	changed = !signing.Equal([]byte(next), []byte(s.text))
 	s.text, s.stamp = next, now
 	return changed, nil
 }
@@ -138,15 +134,16 @@ func checkSecret(text string) (string, error) {
 
 // newVerifier returns a verifier with the secrets of a variable and its twins. The
 // error is errNoSecret if none of these variables is set.
-func newVerifier(s *scheme, name string, env environment, log *service.Logger) (verifier, error) {
+func newVerifier(s signing.Scheme, name string, env environment, log *service.Logger) (signing.Verifier, error) {
 	var sources []*source
 	files := false
 	for i, name := range []string{name, name + oldSuffix} {
-		source, err := readSource(name, i+1, env)
+		source, err := readSource(name, env)
 		if err != nil {
 			return nil, err
 		}
 		if source != nil {
+			source.position = i + 1
 			sources = append(sources, source)
 			files = files || source.file != ""
 		}
@@ -167,27 +164,33 @@ func newVerifier(s *scheme, name string, env environment, log *service.Logger) (
 // reloading is a verifier with secrets in files: when a file changes, the verifier
 // is built again.
 type reloading struct {
-	scheme  *scheme
+	scheme  signing.Scheme
 	sources []*source
 	log     *service.Logger
 
 	mu      sync.Mutex
 	looked  time.Time
-	current verifier
+	current signing.Verifier
 }
 
 func (v *reloading) build() error {
-	var secrets []secret
+	next := &accepting{}
+	var secrets []string
 	for _, s := range v.sources {
-		secrets = append(secrets, s.secret)
+		secrets = append(secrets, s.text)
+		next.positions = append(next.positions, s.position)
 	}
-	next, err := v.scheme.build(secrets)
+	var err error
+	next.Verifier, err = v.scheme.Verifier(secrets)
+	if wrong := (*signing.SecretError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("reading variable %s: expected %s", v.sources[wrong.Position-1].name, wrong.Expected)
+	}
 	if err != nil {
 		return err
 	}
 	v.current = next
 	for _, s := range v.sources {
-		if v.scheme.guessable && len(s.text) < shortSecret {
+		if v.scheme.Reads().Secret && len(s.text) < shortSecret {
 			v.log.With("variable", s.name).Warnf("A secret has less than %d characters: somebody may guess it", shortSecret)
 		}
 	}
@@ -196,7 +199,7 @@ func (v *reloading) build() error {
 
 // get returns the verifier with the secrets as they are now. It looks at the files
 // at most once a second.
-func (v *reloading) get() verifier {
+func (v *reloading) get() signing.Verifier {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if time.Since(v.looked) >= lookEvery {
@@ -228,10 +231,19 @@ func (v *reloading) look() {
 	}
 }
 
-func (v *reloading) verify(r *http.Request, body []byte, token string) int {
-	return v.get().verify(r, body, token)
+// Verify implements [signing.Verifier].
+func (v *reloading) Verify(r *signing.Request) int { return v.get().Verify(r) }
+
+// accepting tells the positions of the secrets from their places in a scheme's list.
+type accepting struct {
+	signing.Verifier
+	positions []int
 }
 
-func (v *reloading) needsBody() bool   { return v.get().needsBody() }
-func (v *reloading) headers() []string { return v.get().headers() }
-func (v *reloading) challenge() string { return v.get().challenge() }
+// Verify implements [signing.Verifier].
+func (v *accepting) Verify(r *signing.Request) int {
+	if at := v.Verifier.Verify(r); at > 0 {
+		return v.positions[at-1]
+	}
+	return 0
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
 
-	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // The secrets of the routes of most tests.
@@ -74,9 +74,9 @@ func TestSecretsThatAreMissing(t *testing.T) {
 		"empty file":            {"vendors: callrail", []string{"CALLRAIL_SIGNING_KEY_FILE=" + file("empty", "\n")}, "reading variable CALLRAIL_SIGNING_KEY_FILE: expected a secret, got none in " + dir + "/empty"},
 		"two lines in a file":   {"vendors: callrail", []string{"CALLRAIL_SIGNING_KEY_FILE=" + file("lines", hidden+"\n\n")}, "expected no white space around the secret in " + dir + "/lines"},
 		"a large file":          {"vendors: callrail", []string{"CALLRAIL_SIGNING_KEY_FILE=" + file("large", strings.Repeat("a", maxSecret+1))}, "expected at most 65536 bytes in " + dir + "/large"},
-		"no Standard Webhooks":  {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A=whsec_" + hidden}, "reading field routes.0.verify.secret_env: secret 1: expected whsec_ or whpk_ and base64, for the route /a"},
-		"empty key":             {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A_OLD=whsec_"}, "secret 2: expected a key, got none"},
-		"no public key":         {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A=whpk_aHVzaC1odXNo"}, "secret 1: expected an ed25519 key of 32 bytes, got 9"},
+		"no Standard Webhooks":  {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A=whsec_" + hidden}, "reading field routes.0.verify.secret_env: reading variable A: expected whsec_ or whpk_ and a key in base64, for the route /a"},
+		"empty key":             {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A_OLD=whsec_"}, "reading variable A_OLD: expected whsec_ or whpk_ and a key in base64"},
+		"no public key":         {"routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", []string{"A=whpk_aHVzaC1odXNo"}, "reading variable A: expected whpk_ and an Ed25519 key of 32 bytes in base64"},
 	} {
 		_, text, err := started(t, test.yaml, test.variables...)
 		require.ErrorContains(t, err, test.expected, name)
@@ -168,13 +168,9 @@ func TestSecretsInFiles(t *testing.T) {
 	write("first-secret-of-all\n")
 	c, text, err := started(t, "vendors: supersend", "SUPERSEND_SECRET_FILE="+path, "SUPERSEND_SECRET_OLD=old-secret-of-all")
 	require.NoError(t, err)
-	v := c.routes[0].verify.(*reloading)
-	require.Equal(t, []string{"X-Webhook-Secret"}, v.headers())
-	require.False(t, v.needsBody())
-	require.Equal(t, challengeOfOurs, v.challenge())
+	v := c.routes[0].proof.verifier.(*reloading)
 	position := func(secret string) int {
-		r := &http.Request{Header: http.Header{"X-Webhook-Secret": {secret}}}
-		return v.verify(r, nil, "")
+		return v.Verify(&signing.Request{Header: http.Header{"X-Webhook-Secret": {secret}}})
 	}
 	look := func() { v.looked = time.Time{} }
 	require.Equal(t, 1, position("first-secret-of-all"))
@@ -218,8 +214,7 @@ func TestSecretsInFilesThatDoNotFit(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("whsec_c2VjcmV0"), 0o600))
 	c, text, err := started(t, "routes: [ { path: /a, verify: { standard: true, secret_env: A } } ]", "A_FILE="+path)
 	require.NoError(t, err)
-	v := c.routes[0].verify.(*reloading)
-	require.True(t, v.needsBody())
+	v := c.routes[0].proof.verifier.(*reloading)
 	current := v.get()
 	require.NoError(t, os.WriteFile(path, []byte("whsec_not base64"), 0o600))
 	for range 2 {
@@ -231,22 +226,6 @@ func TestSecretsInFilesThatDoNotFit(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("whsec_c2VjcmV0Mg=="), 0o600))
 	v.looked = time.Time{}
 	require.NotSame(t, current, v.get())
-}
-
-// Each scheme says whether it needs the body, and nothing of the secret.
-func TestChallenges(t *testing.T) {
-	require.Equal(t, `Basic realm="webhook"`, (&basic{}).challenge())
-	for _, v := range []verifier{&basic{}, &header{}, &pathToken{}, nobody{}} {
-		require.False(t, v.needsBody())
-	}
-	for _, v := range []verifier{&signed{}, &standard{}} {
-		require.True(t, v.needsBody())
-	}
-	for _, v := range vendors.All() {
-		built, err := schemeOf(v).build([]secret{{"a secret", 1}})
-		require.NoError(t, err)
-		require.Equal(t, `Webhook realm="webhook"`, built.challenge(), v.Name)
-	}
 }
 
 // ReadSecret is for those who send.

@@ -19,6 +19,8 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // What net/http refuses by itself is counted, and told in the access log.
@@ -84,10 +86,9 @@ func TestNothingIsCountedForNoRequest(t *testing.T) {
 }
 
 // faulty panics.
-type faulty struct{ nobody }
+type faulty struct{}
 
-func (faulty) verify(*http.Request, []byte, string) int { panic("a fault of ours") }
-func (faulty) needsBody() bool                          { return true }
+func (faulty) Verify(*signing.Request) int { panic("a fault of ours") }
 
 // A fault of the door is answered 500, counted, logged and takes no memory for good;
 // the connection and the door go on.
@@ -95,7 +96,7 @@ func TestPanic(t *testing.T) {
 	s := newStand(t, limited(limitsOfRows, ""), acks)
 	for _, r := range s.door.routes {
 		if r.path == "/open" {
-			r.verify = faulty{}
+			r.proof = &proof{reads: signing.Reads{Body: signing.AsSent}, verifier: faulty{}}
 		}
 	}
 	c := s.dial(t)
@@ -115,7 +116,7 @@ func TestPanic(t *testing.T) {
 	require.Zero(t, s.door.inFlight.Load())
 	require.Equal(t, map[string]int64{"/open panic": 2}, s.metrics.all("webhook_deliveries"))
 	require.Contains(t, s.logs.String(), "a fault of ours")
-	require.Contains(t, s.logs.String(), "faulty.verify", "the stack")
+	require.Contains(t, s.logs.String(), "faulty.Verify", "the stack")
 }
 
 // A sender that leaves before its answer is noticed, and its delivery is delivered.

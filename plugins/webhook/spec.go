@@ -7,6 +7,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -26,6 +27,10 @@ func spec() *service.ConfigSpec {
 			service.NewBoolField("unverified").
 				Description("Serves `vendors` without secrets: whoever reaches the address is believed. With this, no `vendors` means all.").
 				Default(false),
+			service.NewStringField("public_url").
+				Description("The URL at which senders reach this input, as far as the paths of the routes: `https://hooks.example.com`, or with the path that a proxy in front takes away. A vendor that signs its URL, such as Twilio, cannot be verified without this field. The header field Host counts for nothing, since anybody can set it.").
+				Example("https://hooks.example.com").
+				Default(""),
 			service.NewObjectField("tls",
 				service.NewStringField("cert_file").Description("PEM file of the certificate and of those that lead to its root.").Default(""),
 				service.NewStringField("key_file").Description("PEM file of the certificate's key.").Default(""),
@@ -57,6 +62,9 @@ func spec() *service.ConfigSpec {
 				service.NewStringField("event").
 					Description("The native event that this route is for, as the vendor names it, where neither the path nor the payload names it.").
 					Default(""),
+				service.NewStringField("public_url").
+					Description("The URL of this route's senders, if it is not the input's `public_url`.").
+					Default("").Advanced(),
 				service.NewObjectField("verify",
 					service.NewStringField("secret_env").
 						Description("The environment variable that holds the secret: its name, not the secret. `_OLD` and `_FILE` are added to it as above. By default it is the vendor's.").
@@ -66,7 +74,7 @@ func spec() *service.ConfigSpec {
 					service.NewObjectField("hmac",
 						service.NewStringField("header").Description("The header field that holds the HMAC.").Example("X-Signature"),
 						service.NewStringEnumField("algorithm", "sha1", "sha256", "sha512").Description("The hash.").Default("sha256"),
-						service.NewStringEnumField("encoding", string(vendors.Hex), string(vendors.Base64)).Description("How the HMAC is written.").Default(string(vendors.Hex)),
+						service.NewStringEnumField("encoding", string(signing.Hex), string(signing.Base64)).Description("How the HMAC is written.").Default(string(signing.Hex)),
 						service.NewStringField("prefix").Description("What stands in front of the HMAC.").Example("sha256=").Default(""),
 					).Description("An HMAC of the body as sent, keyed with the text of the secret.").Optional(),
 					service.NewBoolField("standard").
@@ -149,17 +157,11 @@ A body that does not inflate although its sender is verified is kept: it goes on
 
 Each vendor of ` + "`vendors` posts to `/<vendor>/<native event>`, or to `/<vendor>` where the payload names the native event. If the vendor can neither sign nor set a header, its URL holds the secret: `/<vendor>/<secret>` and `/<vendor>/<secret>/<native event>`" + `. Make such secrets of 32 letters and digits or more; they stand in the logs of any proxy in front.
 
-| vendor | secret | how it arrives |
+| vendor | secret | proof |
 |---|---|---|
 `)
 	for _, v := range vendors.All() {
-		how := "in the path"
-		if v.Signature != nil {
-			how = "signs the body, header field " + v.Signature.Header
-		} else if v.SecretHeader != "" {
-			how = "in the header field " + v.SecretHeader
-		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", v.Name, v.SecretEnv, how)
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", v.Name, v.SecretEnv, v.Signing.Proof())
 	}
 	b.WriteString(`
 The secret is read from that environment variable when the input starts, or from the file that the variable ` + "`<NAME>_FILE`" + ` names; the file is read again within a second when it changes, and the last secret stays if it cannot be read. While a secret is replaced, ` + "`<NAME>_OLD`, or `<NAME>_OLD_FILE`" + `, holds the one that is still valid, too.

@@ -9,11 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"go/ast"
-	goparser "go/parser"
-	"go/token"
 	"hash"
-	"io/fs"
 	"net/http"
 	"os"
 	"strconv"
@@ -23,6 +19,8 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hookswitch/hookswitch/plugins/signing"
 )
 
 // parsed returns the configuration, which has to be right.
@@ -70,11 +68,15 @@ func verifying(t *testing.T, route, secret, old string) func(path, body string, 
 		req := &request{Request: r}
 		args, ok := d.find(req)
 		require.True(t, ok)
-		v := req.route.verify
-		if !v.needsBody() {
-			body = "not what was sent"
+		req.token = args.token
+		for _, known := range []signing.Body{signing.NoBody, signing.AsSent} {
+			sent := []byte(body)
+			if known == signing.NoBody {
+				sent = nil
+			}
+			req.verify(known, sent)
 		}
-		return v.verify(r, []byte(body), args.token)
+		return req.secret
 	}
 }
 
@@ -362,175 +364,4 @@ func TestAnotherVendorsSecret(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]int64{"/callrail/{event} 1": 1, "/oneroute 1": 1, "/supersend 1": 1, "/basic 1": 1}, s.metrics.all("webhook_verified"))
-}
-
-// equal takes the same time whatever a stranger sends: it compares digests of one
-// length, to their end.
-func TestEqual(t *testing.T) {
-	for _, a := range []string{"", "a", "b", "ab", strings.Repeat("a", 1000)} {
-		for _, b := range []string{"", "a", "b", "ab", strings.Repeat("a", 1000)} {
-			require.Equal(t, a == b, equal([]byte(a), []byte(b)))
-		}
-	}
-	f, err := goparser.ParseFile(token.NewFileSet(), "verify.go", nil, 0)
-	require.NoError(t, err)
-	var calls []string
-	for _, declaration := range f.Decls {
-		if function, ok := declaration.(*ast.FuncDecl); ok && function.Name.Name == "equal" {
-			ast.Inspect(function, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.CallExpr:
-					calls = append(calls, text(n.Fun))
-				case *ast.IfStmt, *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt:
-					t.Error("equal decides before its end")
-				}
-				return true
-			})
-		}
-	}
-	require.Equal(t, []string{"sha256.Sum256", "sha256.Sum256", "subtle.ConstantTimeCompare"}, calls)
-}
-
-// text is an expression as it is written, for names and selectors.
-func text(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name
-	case *ast.SelectorExpr:
-		return text(e.X) + "." + e.Sel.Name
-	case *ast.CallExpr:
-		return text(e.Fun)
-	case *ast.IndexExpr:
-		return text(e.X)
-	case *ast.ParenExpr:
-		return text(e.X)
-	case *ast.StarExpr:
-		return text(e.X)
-	case *ast.SliceExpr:
-		return text(e.X)
-	}
-	return ""
-}
-
-// Functions that compare, and stop at the first difference or are for [equal]
-// alone; and names that what is compared with secrets has.
-var (
-	comparing = map[string]bool{
-		"bytes.Equal": true, "bytes.Compare": true, "bytes.EqualFold": true, "bytes.HasPrefix": true, "bytes.Contains": true,
-		"hmac.Equal": true, "slices.Equal": true, "slices.Compare": true, "strings.EqualFold": true, "strings.Compare": true, "cmp.Compare": true,
-		"reflect.DeepEqual": true, "maps.Equal": true, "slices.Contains": true, "slices.Index": true,
-	}
-	secretive = []string{"secret", "token", "password", "username", "signature", "presented", "mac", "key", "digest", "sum", "hash"}
-)
-
-// comparisons returns where source compares what may be secret, but in equal.
-func comparisons(t *testing.T, name string, source any) []string {
-	t.Helper()
-	files := token.NewFileSet()
-	f, err := goparser.ParseFile(files, name, source, 0)
-	require.NoError(t, err)
-	var found []string
-	at := func(n ast.Node, what string) {
-		found = append(found, fmt.Sprintf("%v: %s", files.Position(n.Pos()), what))
-	}
-	secret := func(e ast.Expr) bool {
-		written := text(e)
-		last := strings.ToLower(written[strings.LastIndexByte(written, '.')+1:])
-		if call, ok := e.(*ast.CallExpr); ok && len(call.Args) == 1 && (last == "string" || last == "") {
-			written = text(call.Args[0])
-			last = strings.ToLower(written[strings.LastIndexByte(written, '.')+1:])
-		}
-		if last == "text" && strings.HasPrefix(strings.ToLower(written), "s") {
-			return true // s.text of a secret
-		}
-		for _, s := range secretive {
-			if strings.Contains(last, s) && !strings.HasPrefix(last, "is") {
-				return true
-			}
-		}
-		return false
-	}
-	constant := func(e ast.Expr) bool {
-		switch e := e.(type) {
-		case *ast.CallExpr:
-			return text(e.Fun) == "len"
-		case *ast.BasicLit:
-			return e.Value == `""` || e.Kind == token.INT
-		case *ast.Ident:
-			return e.Name == "nil" || e.Name == "true" || e.Name == "false" || strings.HasPrefix(e.Name, "param")
-		}
-		return false
-	}
-	for _, declaration := range f.Decls {
-		if function, ok := declaration.(*ast.FuncDecl); ok && function.Name.Name == "equal" && function.Recv == nil {
-			continue
-		}
-		ast.Inspect(declaration, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SelectorExpr:
-				written := text(n)
-				if strings.HasPrefix(written, "subtle.") || written == "hmac.Equal" {
-					at(n, written)
-				}
-			case *ast.CallExpr:
-				if !comparing[text(n.Fun)] {
-					return true
-				}
-				for _, arg := range n.Args {
-					if text(n.Fun) == "bytes.Equal" || secret(arg) {
-						at(n, text(n.Fun))
-						break
-					}
-				}
-			case *ast.BinaryExpr:
-				if n.Op != token.EQL && n.Op != token.NEQ && n.Op != token.LSS && n.Op != token.GTR {
-					return true
-				}
-				if (secret(n.X) || secret(n.Y)) && !constant(n.X) && !constant(n.Y) {
-					at(n, n.Op.String())
-				}
-			case *ast.SwitchStmt:
-				if n.Tag != nil && secret(n.Tag) {
-					at(n, "switch")
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-// Secrets and signatures are compared by one function only.
-func TestOneComparison(t *testing.T) {
-	names, err := fs.Glob(os.DirFS("."), "*.go")
-	require.NoError(t, err)
-	require.Contains(t, names, "verify.go")
-	for _, name := range names {
-		if !strings.HasSuffix(name, "_test.go") {
-			require.Empty(t, comparisons(t, name, nil))
-		}
-	}
-	// The test would find another.
-	for _, statement := range []string{
-		"return bytes.Equal(a, b)",
-		"return hmac.Equal(presented, v.MAC(body))",
-		"return subtle.ConstantTimeCompare(a, b) == 1",
-		"compare := subtle.ConstantTimeCompare; return compare(a, b) == 1",
-		"return s.text == presented",
-		"return token == s.text",
-		"return value != v.secret",
-		"return password == v.password",
-		"return string(presented) == string(mac)",
-		"return strings.EqualFold(token, value)",
-		"return slices.Contains(secrets, value)",
-		"return slices.Equal(presented, v.mac(body))",
-		"return args.token == value",
-		"switch token { case value: return true }; return false",
-		"return strings.Compare(s.text, value) == 0",
-		"if sha256.Sum256(a) == sha256.Sum256(b) { return true }; return false",
-	} {
-		source := "package webhook\nfunc other() bool { " + statement + " }"
-		require.NotEmpty(t, comparisons(t, "other.go", source), statement)
-		require.Empty(t, comparisons(t, "other.go", "package webhook\nfunc equal() bool { "+statement+" }"), statement)
-	}
 }

@@ -45,6 +45,7 @@ import (
 	"time"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -241,13 +242,7 @@ func (s *sample) request(door, secret string, body []byte) (*http.Request, error
 	if s.contentType != "" {
 		req.Header.Set("Content-Type", s.contentType)
 	}
-	switch {
-	case s.vendor.SecretHeader != "":
-		req.Header.Set(s.vendor.SecretHeader, secret)
-	case s.vendor.Signature != nil:
-		req.Header.Set(s.vendor.Signature.Header, s.vendor.Signature.Sign(secret, body))
-	}
-	return req, nil
+	return req, s.vendor.Signing.Sign(secret, &signing.Request{Header: req.Header, Body: body, Now: time.Now()})
 }
 
 var (

@@ -18,7 +18,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -37,8 +39,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
 const (
@@ -257,9 +257,11 @@ func await(address string) error {
 }
 
 func requestOf(s server, address string, body []byte) []byte {
-	signature := vendors.Signature{Header: "Signature", Hash: crypto.SHA1, Encoding: vendors.Base64}
-	return fmt.Appendf(nil, "POST /callrail/post_call HTTP/1.1\r\nHost: %s\r\nUser-Agent: speed\r\nContent-Type: application/json\r\n%s: %s\r\n%sContent-Length: %d\r\n\r\n%s",
-		address, signature.Header, signature.Sign(secret, body), s.headers, len(body), body)
+	mac := hmac.New(sha1.New, []byte(secret))
+	mac.Write(body)
+	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	return fmt.Appendf(nil, "POST /callrail/post_call HTTP/1.1\r\nHost: %s\r\nUser-Agent: speed\r\nContent-Type: application/json\r\nSignature: %s\r\n%sContent-Length: %d\r\n\r\n%s",
+		address, signature, s.headers, len(body), body)
 }
 
 const connections = 64

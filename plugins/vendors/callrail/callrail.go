@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -24,7 +25,7 @@ func init() {
 		Title:     "CallRail",
 		Page:      "https://support.callrail.com/hc/en-us/articles/5711246459149-Webhooks",
 		Setup:     "Settings > Integrations > Webhooks: one URL for each event, `/callrail/<native event>`.",
-		Signature: &vendors.Signature{Header: "Signature", Hash: crypto.SHA1, Encoding: vendors.Base64},
+		Signing:   signing.HMAC{Header: "Signature", Hash: crypto.SHA1, Encoding: signing.Base64},
 		SecretEnv: "CALLRAIL_SIGNING_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -23,7 +24,7 @@ func init() {
 		Title:     "OneRoute",
 		Page:      "https://oneroute.io",
 		Setup:     "Settings > Webhook URL, or a channel's own: `/oneroute`.",
-		Signature: &vendors.Signature{Header: "X-Oneroute-Signature", Hash: crypto.SHA512, Encoding: vendors.Hex, Reserialised: true},
+		Signing:   signing.HMAC{Header: "X-Oneroute-Signature", Hash: crypto.SHA512, Encoding: signing.Hex, Reserialised: true},
 		SecretEnv: "ONEROUTE_SECRET_KEY",
 		Samples:   samples,
 		Events: []vendors.NativeEvent{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -19,13 +20,13 @@ var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:         "supersend",
-		Title:        "SuperSend",
-		Page:         "https://docs.supersend.io/docs/webhooks",
-		Setup:        "Integrations > Webhook > Webhook URL: `/supersend`.",
-		SecretEnv:    "SUPERSEND_SECRET",
-		SecretHeader: "X-Webhook-Secret",
-		Samples:      samples,
+		Name:      "supersend",
+		Title:     "SuperSend",
+		Page:      "https://docs.supersend.io/docs/webhooks",
+		Setup:     "Integrations > Webhook > Webhook URL: `/supersend`.",
+		SecretEnv: "SUPERSEND_SECRET",
+		Signing:   signing.Header{Name: "X-Webhook-Secret"},
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "appointment", Types: []string{event.ContactAppointmentChanged}, Convert: appointmentChanged, RawOnly: cumulative("interest")},
 			{Name: "bounce", Types: []string{event.EmailBounced, "supersend.bounce"}, Convert: email(event.EmailBounced, event.Outbound), RawOnly: cumulative("appointment", "interest")},
