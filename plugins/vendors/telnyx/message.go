@@ -116,26 +116,32 @@ func outbound(typeOf func(status string) string) func(*vendors.Input, func(vendo
 		if m.To.Kind() != payload.Array || m.To.Len() < 2 {
 			return emit(convertOutbound(r, &o, &m, first(r, "message.to", m.To), first(r, "message.status_code", m.Errors), typeOf))
 		}
-		if !separable(in.Payload, m.To) {
-			draft := convertMessage(r, &o, &m)
-			draft.ID, draft.Data.Direction = vendors.Natural(o.ID), event.Outbound
-			return emit(draft)
-		}
-		i, n := 0, m.To.Len()
-		for to := range m.To.Elements() {
-			own, errors := m, errorsOf(m.Errors, i, n)
-			if i > 0 {
-				own.Cost = payload.Value{} // the vendor says what all recipients cost together: the first event has it
-			}
-			draft := convertOutbound(in.Read(), &o, &own, to, errors.first, typeOf)
-			draft.Raw = slice(in.Payload, &o, &m, i, to, errors.text)
-			if err := emit(draft); err != nil {
-				return err
-			}
-			i++
-		}
-		return nil
+		return eachRecipient(in, o, m, typeOf, emit)
 	}
+}
+
+// eachRecipient converts a native event of a message to several recipients. If the payload
+// cannot be sliced, it becomes one event, which has a vendor-scoped type.
+func eachRecipient(in *vendors.Input, o occurrence, m message, typeOf func(string) string, emit func(vendors.Draft) error) error {
+	if !separable(in.Payload, m.To) {
+		draft := convertMessage(in.Read(), &o, &m)
+		draft.ID, draft.Data.Direction = vendors.Natural(o.ID), event.Outbound
+		return emit(draft)
+	}
+	i, n := 0, m.To.Len()
+	for to := range m.To.Elements() {
+		own, errors := m, errorsOf(m.Errors, i, n)
+		if i > 0 {
+			own.Cost = payload.Value{} // the cost is that of all recipients together: the first event has it
+		}
+		draft := convertOutbound(in.Read(), &o, &own, to, errors.first, typeOf)
+		draft.Raw = slice(in.Payload, &o, &m, i, to, errors.text)
+		if err := emit(draft); err != nil {
+			return err
+		}
+		i++
+	}
+	return nil
 }
 
 func always(eventType string) func(string) string { return func(string) string { return eventType } }
@@ -194,7 +200,7 @@ func convertMessage(r *vendors.Reader, o *occurrence, m *message) vendors.Draft 
 				Place:       place(r, b.Location),
 				ChoiceID:    r.Text("message.choice_id", chosen.PostbackData),
 				Segments:    r.Number("message.segments", m.Parts),
-				Cost:        price(r, m.Cost),
+				Cost:        convertCost(r, m.Cost),
 			},
 		},
 	}
@@ -252,7 +258,7 @@ func place(r *vendors.Reader, v payload.Value) *event.Place {
 	}
 }
 
-func price(r *vendors.Reader, v payload.Value) *event.Cost {
+func convertCost(r *vendors.Reader, v payload.Value) *event.Cost {
 	if v.Absent() {
 		r.Note("message.cost", v)
 		return nil

@@ -8,9 +8,11 @@ package telnyx
 
 import (
 	"embed"
+	"time"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -19,14 +21,16 @@ var samples embed.FS
 
 func init() {
 	vendors.Register(vendors.Vendor{
-		Name:    "telnyx",
-		Title:   "Telnyx",
-		Page:    "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
-		Setup:   "Mission Control Portal > the messaging profile, and the Voice API application > Webhook URL `/telnyx`, API version 2; the public key is under Keys & Credentials.",
-		Samples: samples,
+		Name:      "telnyx",
+		Title:     "Telnyx",
+		Page:      "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+		Setup:     "Mission Control Portal > the messaging profile and the Voice API application: webhook URL `/telnyx`, API version 2; the public key is in Keys & Credentials.",
+		Signing:   signing.Ed25519{Header: "Telnyx-Signature-Ed25519", Signed: signing.Signed{Timestamp: "Telnyx-Timestamp", Separator: "|", Tolerance: 5 * time.Minute}},
+		SecretEnv: "TELNYX_PUBLIC_KEY",
+		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "call.answered", Types: []string{event.CallAnswered}, Convert: callAnswered, RawOnly: callRawOnly},
-			{Name: "call.bridged", Types: []string{"telnyx.call.bridged"}, Convert: other, RawOnly: bridgedRawOnly},
+			{Name: "call.bridged", Types: []string{"telnyx.call.bridged"}, Convert: other, RawOnly: callRawOnly},
 			{Name: "call.hangup", Types: []string{event.CallCompleted}, Convert: callHangup, RawOnly: callRawOnly},
 			{Name: "call.initiated", Types: []string{event.CallStarted}, Convert: callInitiated},
 			{Name: "call.recording.saved", Types: []string{event.CallUpdated}, Convert: callRecordingSaved, RawOnly: recordingRawOnly},
