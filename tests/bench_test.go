@@ -67,6 +67,12 @@ var comparisons = []comparison{
 		bloblang: mappings("oneroute"),
 	},
 	{
+		name:     "postmark",
+		body:     sampleBody("postmark/testdata/undeclared/click.json"),
+		decoder:  "postmark_decode: {}",
+		bloblang: mappings("postmark"),
+	},
+	{
 		name:     "supersend",
 		body:     sampleBody("supersend/testdata/undeclared/click.json"),
 		decoder:  "supersend_decode: {}",

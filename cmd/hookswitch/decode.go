@@ -180,7 +180,7 @@ func explain(out io.Writer, v *vendors.Vendor, d *delivery.Delivery) error {
 		return err
 	}
 	var rows strings.Builder
-	fmt.Fprintf(&rows, "(native event)\t%s, %s\n", cmp.Or(e.VendorEvent, "none"), strings.Join(e.Types, ", "))
+	fmt.Fprintf(&rows, "(native event)\t%s, %s\n", cmp.Or(strings.Join(e.VendorEvents, ", "), "none"), strings.Join(e.Types, ", "))
 	for _, k := range e.Keys {
 		becomes := strings.Join(k.Fields, ", ")
 		if becomes == "" {

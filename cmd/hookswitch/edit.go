@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"mime"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -46,11 +45,7 @@ func (e edits) apply(body []byte, contentType string) ([]byte, error) {
 	if len(e) == 0 {
 		return body, nil
 	}
-	read := payload.Parse
-	if mediaType, _, _ := mime.ParseMediaType(contentType); mediaType == formType && !beginsAsJSON(body) {
-		read = payload.ParseForm
-	}
-	document, err := read(string(body))
+	document, err := payload.ParseBody(string(body), contentType)
 	defer document.Release()
 	if err != nil {
 		return nil, fmt.Errorf("setting values: %w", err)

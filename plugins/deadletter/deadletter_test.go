@@ -292,6 +292,9 @@ func TestReplayGivesWhatTheDeliveryWouldHaveGiven(t *testing.T) {
 		return nil
 	}))
 	require.Greater(t, n, 50)
+	latin := message("resource_id=CAL1&customer_name=D%E1na", "webhook_vendor", "callrail", "webhook_event", "post_call", "webhook_content_type", "application/x-www-form-urlencoded; charset=ISO-8859-1")
+	require.Contains(t, text(t, only(t, process("webhook_decode", latin.Copy()))), `"name":"Dána"`)
+	check(latin)
 
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // bodies of a test
 	vendors := []string{"callrail", "mobiniti", "movement", "oneroute", "supersend", "nobody", ""}

@@ -2,8 +2,15 @@ package event_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/mail"
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -105,6 +112,222 @@ func TestParseTime(t *testing.T) {
 		got, ok := event.ParseTime(in)
 		require.Equal(t, event.Time(want), got, in)
 		require.Equal(t, want != "", ok, in)
+	}
+}
+
+func TestParseEpoch(t *testing.T) {
+	for in, want := range map[string]string{
+		"1521472262":        "2018-03-19T15:11:02Z",
+		"1521472262.908181": "2018-03-19T15:11:02.908181Z",
+		"1521472262.90":     "2018-03-19T15:11:02.90Z",
+		"1521472262.0":      "2018-03-19T15:11:02.0Z",
+		"1521472262." + strings.Repeat("1234567890", 7): "2018-03-19T15:11:02." + strings.Repeat("1234567890", 7) + "Z",
+		"0":                                      "1970-01-01T00:00:00Z",
+		"0.5":                                    "1970-01-01T00:00:00.5Z",
+		"951782400":                              "2000-02-29T00:00:00Z",
+		"0001521472262":                          "2018-03-19T15:11:02Z",
+		"253402300799":                           "9999-12-31T23:59:59Z",
+		"253402300799.9":                         "9999-12-31T23:59:59.9Z",
+		"253402300800":                           "", // the year 10000
+		"1521472262000":                          "", // milliseconds
+		"1521472262.":                            "",
+		".5":                                     "",
+		"1521472262.1.2":                         "",
+		"-1":                                     "",
+		"-0":                                     "",
+		"+1":                                     "",
+		"1.5e9":                                  "",
+		"1.521472262E9":                          "",
+		"15214722620000000000000000000000000000": "",
+		" 1521472262":                            "",
+		"1521472262 ":                            "",
+		"1_521_472_262":                          "",
+		"0x5AB00000":                             "",
+		"1521472262,5":                           "",
+		"1521472262Z":                            "",
+		"NaN":                                    "",
+		"٣":                                      "",
+		"2018-03-19T15:11:02":                    "",
+		"":                                       "",
+	} {
+		got, ok := event.ParseEpochSeconds(in)
+		require.Equal(t, event.Time(want), got, in)
+		require.Equal(t, want != "", ok, in)
+	}
+	for in, want := range map[string]string{
+		"1521472262123":     "2018-03-19T15:11:02.123Z",
+		"1521472262000":     "2018-03-19T15:11:02.000Z",
+		"1521472262123.45":  "2018-03-19T15:11:02.12345Z",
+		"1521472262000.0":   "2018-03-19T15:11:02.0000Z",
+		"0":                 "1970-01-01T00:00:00.000Z",
+		"7":                 "1970-01-01T00:00:00.007Z",
+		"42":                "1970-01-01T00:00:00.042Z",
+		"999":               "1970-01-01T00:00:00.999Z",
+		"1000":              "1970-01-01T00:00:01.000Z",
+		"253402300799999":   "9999-12-31T23:59:59.999Z",
+		"253402300800000":   "",
+		"15214722620000000": "", // ten-thousandths of a millisecond: no vendor's unit
+		"1521472262123.":    "",
+		".5":                "",
+		"-1521472262123":    "",
+		"1.521472262123e12": "",
+		"":                  "",
+	} {
+		got, ok := event.ParseEpochMillis(in)
+		require.Equal(t, event.Time(want), got, in)
+		require.Equal(t, want != "", ok, in)
+	}
+}
+
+// Every second from 1970 to 9999, and every millisecond, is the one that the library of Go
+// finds.
+func TestParseEpochAgrees(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const last = 253402300799
+	for range 100_000 {
+		seconds, nanos := random.Int64N(last+1), random.Int64N(1e9)
+		want := time.Unix(seconds, nanos).UTC()
+		got, ok := event.ParseEpochSeconds(strconv.FormatInt(seconds, 10))
+		require.True(t, ok)
+		require.Equal(t, want.Format("2006-01-02T15:04:05Z"), string(got))
+		got, ok = event.ParseEpochSeconds(fmt.Sprintf("%d.%09d", seconds, nanos))
+		require.True(t, ok)
+		require.Equal(t, want.Format("2006-01-02T15:04:05.000000000Z"), string(got))
+		got, ok = event.ParseEpochMillis(strconv.FormatInt(want.UnixMilli(), 10))
+		require.True(t, ok)
+		require.Equal(t, time.UnixMilli(want.UnixMilli()).UTC().Format("2006-01-02T15:04:05.000Z"), string(got))
+		again, ok := event.ParseTime(string(got))
+		require.True(t, ok)
+		require.Equal(t, got, again, "a time is as every time of an event is")
+	}
+}
+
+func TestParseMailTime(t *testing.T) {
+	for in, want := range map[string]string{
+		"Wed, 25 Nov 2026 10:00:00 +0000":                               "2026-11-25T10:00:00Z",
+		"25 Nov 2026 10:00:00 +0000":                                    "2026-11-25T10:00:00Z",
+		"Mon, 5 Jan 2026 09:08:07 -0500":                                "2026-01-05T14:08:07Z",
+		"Mon, 05 Jan 2026 09:08:07 -0500 (EST)":                         "2026-01-05T14:08:07Z",
+		"Mon, 05 Jan 2026 09:08:07 -0500 (a (b) c) ":                    "2026-01-05T14:08:07Z",
+		"Mon, 05 Jan 2026 09:08:07 -0500(EST)":                          "2026-01-05T14:08:07Z",
+		"Thu, 31 Dec 2026 23:30:00 -0100":                               "2027-01-01T00:30:00Z",
+		"Wed, 25 Nov 2026 10:00:00 -0000":                               "2026-11-25T10:00:00Z", // the zone of the sender is not known, the time is
+		"Wed, 25 Nov 2026 10:00:00 GMT":                                 "2026-11-25T10:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 UT":                                  "2026-11-25T10:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 UTC":                                 "2026-11-25T10:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 EST":                                 "2026-11-25T15:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 edt":                                 "2026-11-25T14:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 CST (Chicago)":                       "2026-11-25T16:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 CDT":                                 "2026-11-25T15:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 MST":                                 "2026-11-25T17:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 MDT":                                 "2026-11-25T16:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 PST":                                 "2026-11-25T18:00:00Z",
+		"Wed, 25 Nov 2026 10:00:00 PDT":                                 "2026-11-25T17:00:00Z",
+		"wed, 25 NOV 2026 10:00:00 gmt":                                 "2026-11-25T10:00:00Z",
+		" Wed,  25 Nov 2026\r\n\t10:00:00 +0000 ":                       "2026-11-25T10:00:00Z",
+		"Fri, 25 Nov 2026 10:00:00 +0000":                               "2026-11-25T10:00:00Z", // the day of the week says nothing
+		"Wed, 25 Nov 2026 10:00:00.120 +0000":                           "2026-11-25T10:00:00.120Z",
+		"Sun, 29 Feb 2032 10:00:00 +0530":                               "2032-02-29T04:30:00Z",
+		"Fri, 31 Dec 9999 23:59:59 +0000":                               "9999-12-31T23:59:59Z",
+		"Fri, 31 Dec 9999 23:59:59 -0001":                               "",
+		"Sat, 01 Jan 0000 00:00:00 +0001":                               "",
+		"Wed, 25 Nov 2026 10:00:00":                                     "", // no zone
+		"Wed, 25 Nov 2026 10:00:00 (EST)":                               "",
+		"Wed, 25 Nov 2026 10:00:00 CET":                                 "", // a name that has no offset of its own
+		"Wed, 25 Nov 2026 10:00:00 XYZ":                                 "",
+		"Wed, 25 Nov 2026 10:00:00 Z":                                   "", // a military zone
+		"Wed, 25 Nov 2026 10:00:00 z":                                   "",
+		"Wed, 25 Nov 2026 10:00:00 A":                                   "",
+		"Wed, 25 Nov 2026 10:00:00 GMT+2":                               "",
+		"Wed, 25 Nov 2026 10:00:00 +2":                                  "",
+		"Wed, 25 Nov 2026 10:00:00 +2400":                               "",
+		"Wed, 25 Nov 2026 10:00:00 +0060":                               "",
+		"Wed, 25 Nov 2026 10:00:00Z +0000":                              "",
+		"Wed, 25 Nov 2026 10:00:00 +0000 +0000":                         "",
+		"Wed, 25 Nov 2026 10:00:00 +0000 (EST":                          "",
+		"Wed, 25 Nov 2026 10:00:00 +0000 EST":                           "",
+		"Wed (a comment), 25 Nov 2026 10:00:00 +0000":                   "",
+		"Wed, 25 Nov 26 10:00:00 +0000":                                 "", // RFC 822
+		"Wednesday, 25-Nov-26 10:00:00 GMT":                             "", // RFC 850
+		"Wed Nov 25 10:00:00 2026":                                      "", // asctime
+		"Wed, 25 Nov 2026 10:00 +0000":                                  "", // no second was sent
+		"Wed, 31 Dec 2026 23:59:60 +0000":                               "", // a leap second
+		"Sun, 29 Feb 2026 10:00:00 +0000":                               "",
+		"Wed, 0 Nov 2026 10:00:00 +0000":                                "",
+		"Wed, 25 November 2026 10:00:00 +0000":                          "",
+		"Wed, 25 ov 2026 10:00:00 +0000":                                "",
+		"Wed, 25 an 2026 10:00:00 +0000":                                "",
+		"ed,t 25 Nov 2026 10:00:00 +0000":                               "",
+		"Wod, 25 Nov 2026 10:00:00 +0000":                               "",
+		"Wed 25 Nov 2026 10:00:00 +0000":                                "",
+		"Wed, 25 Nov 2026 24:00:00 +0000":                               "",
+		"2026-11-25T10:00:00Z":                                          "",
+		"":                                                              "",
+		"25 Nov 2026 10:00:00 +0000 (" + strings.Repeat("x", 100) + ")": "",
+	} {
+		got, ok := event.ParseMailTime(in)
+		require.Equal(t, event.Time(want), got, "%q", in)
+		require.Equal(t, want != "", ok, "%q", in)
+	}
+}
+
+// A time of mail is the one that net/mail reads where the zone is an offset, whatever zone
+// the machine is in.
+func TestParseMailTimeAgrees(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		zone := time.FixedZone("", 60*(random.IntN(24*60*2-1)-24*60+1))
+		at := time.Unix(random.Int64N(253402300799-86400), 0).In(zone)
+		text := at.Format(time.RFC1123Z)
+		got, ok := event.ParseMailTime(text)
+		require.True(t, ok, text)
+		want, err := mail.ParseDate(text)
+		require.NoError(t, err)
+		require.Equal(t, want.UTC().Format("2006-01-02T15:04:05Z"), string(got), text)
+		inHTTP, ok := event.ParseMailTime(at.UTC().Format(http.TimeFormat))
+		require.True(t, ok)
+		require.Equal(t, got, inHTTP)
+	}
+}
+
+func TestNumberingWithoutPlus(t *testing.T) {
+	for in, want := range map[string]string{
+		"16505551234":      "+16505551234",
+		"+16505551234":     "+16505551234",
+		"1 (650) 555-1234": "+16505551234",
+		"4930901820":       "+4930901820",
+		"12345678":         "+12345678",
+		"1234567":          "",
+		"1234567890123456": "",
+		"004930901820":     "", // a prefix that is dialled is no part of a number
+		"++16505551234":    "",
+		"266696687":        "", // ANONYMOUS
+		"+266696687":       "",
+		"64600":            "",
+		"US.1234567890":    "",
+		"+":                "",
+		"":                 "",
+	} {
+		got, ok := event.ParsePhone(in, event.WithoutPlus)
+		require.Equal(t, want, got, in)
+		require.Equal(t, want != "", ok, in)
+	}
+	for in, international := range map[string]bool{"6145550117": false, "16145550117": false, "+16145550117": true} {
+		_, ok := event.ParsePhone(in, event.International)
+		require.Equal(t, international, ok, in)
+	}
+}
+
+func TestParseSenderName(t *testing.T) {
+	for in, want := range map[string]bool{
+		"Hookswitch": true, "A": true, "4ME": true, "A & B-C_D.+": true, "Shop 24 7 9": true, "abcdefghijk": true,
+		"abcdefghijkl": false, "12345": false, "+1-2.": false, "Café": false, "A\n": false, "A/B": false, "A\x00": false, "": false, " ": false,
+	} {
+		got, ok := event.ParseSenderName(in)
+		require.Equal(t, want, ok, in)
+		if want {
+			require.Equal(t, in, got)
+		}
 	}
 }
 

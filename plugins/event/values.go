@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-	"net/mail"
 	"strconv"
 	"strings"
 	"time"
@@ -137,56 +136,103 @@ func ParseTime(s string) (Time, bool) {
 	return Time(b), true
 }
 
-// ParseEpoch takes the seconds since 1970 in UTC, or the milliseconds if millis says so, and
-// returns the time with the fraction of the second as sent.
-func ParseEpoch(s string, millis bool) (Time, bool) {
+// ParseEpochSeconds takes the seconds since 1970 in UTC as digits, with or without a fraction,
+// and returns the time with the fraction as sent. It refuses a sign, because nothing that a
+// vendor reports is older than 1970, an exponent, because the digits behind the point would no
+// longer be those that were sent, and a time beyond the year 9999. So milliseconds of our days
+// are no seconds.
+func ParseEpochSeconds(s string) (Time, bool) {
 	whole, fraction, dotted := strings.Cut(s, ".")
-	if !isDigits(whole) || dotted && !isDigits(fraction) || len(whole) > 16 {
+	if !isDigits(whole) || dotted && !isDigits(fraction) {
 		return "", false
 	}
-	if millis {
-		if len(whole) < 4 {
-			whole = strings.Repeat("0", 4-len(whole)) + whole
-		}
-		at := len(whole) - 3
-		if thousandths := whole[at:]; dotted || thousandths != "000" {
-			fraction = thousandths + fraction
-		}
-		whole = whole[:at]
-	}
+	const last = 253402300799 // 9999-12-31T23:59:59Z
 	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
+	if err != nil || seconds > last {
 		return "", false
 	}
-	t := time.Unix(seconds, 0).UTC()
-	if t.Year() > 9999 {
-		return "", false
-	}
-	text := t.Format("2006-01-02T15:04:05")
-	if fraction != "" {
-		text += "." + fraction
-	}
-	return Time(text + "Z"), true
+	var buf [64]byte
+	b := time.Unix(seconds, 0).UTC().AppendFormat(buf[:0], "2006-01-02T15:04:05")
+	return Time(append(append(b, s[len(whole):]...), 'Z')), true
 }
 
-// maxMailTime is how long the text of a time in a header may be, a comment included: the parser
-// takes much memory for a text that is none.
+// ParseEpochMillis takes the milliseconds since 1970 in UTC, as ParseEpochSeconds takes
+// seconds. The time has a fraction of three digits, and more where there is a fraction of a
+// millisecond.
+func ParseEpochMillis(s string) (Time, bool) {
+	whole, fraction, dotted := strings.Cut(s, ".")
+	if !isDigits(whole) || dotted && !isDigits(fraction) {
+		return "", false
+	}
+	if len(whole) < len("0000") {
+		whole = "0000"[len(whole):] + whole
+	}
+	second := len(whole) - len("000")
+	return ParseEpochSeconds(whole[:second] + "." + whole[second:] + fraction)
+}
+
+// maxMailTime is how long the text of a time of mail may be, its comment included, so that a
+// long text that is no time takes no memory.
 const maxMailTime = 128
 
 // ParseMailTime takes a time as RFC 5322 writes it in the header of an e-mail, and RFC 1123
-// in headers of HTTP: Wed, 25 Nov 2026 10:00:00 +0000. It refuses a time without a zone.
+// in headers of HTTP: Wed, 25 Nov 2026 10:00:00 +0000. The day of the week may be missing, and
+// a comment may follow, as in -0500 (EST).
+//
+// The zone has to be an offset or a name that RFC 5322 gives an offset. The offset -0000 is
+// UTC, too: it only says that nobody knows the zone of the sender. All other names are
+// refused, the letters of the military zones among them, which RFC 5322 found to be used
+// either way. So are a year of two digits, a time without seconds, a leap second and dates
+// that no calendar has, as ParseTime refuses them.
+//
+// The library net/mail does not serve: it gives a name of a zone that it does not know the
+// offset 0, a name that it knows the offset of the machine's own zone, and it drops fractions.
 func ParseMailTime(s string) (Time, bool) {
 	if len(s) > maxMailTime {
 		return "", false
 	}
-	t, err := mail.ParseDate(s)
-	if err != nil {
+	date, comment, commented := strings.Cut(s, "(")
+	if commented && !strings.HasSuffix(strings.TrimSpace(comment), ")") {
 		return "", false
 	}
-	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+	fields := strings.Fields(date)
+	if len(fields) == 6 && isWeekday(fields[0]) {
+		fields = fields[1:]
+	}
+	if len(fields) != 5 {
 		return "", false
 	}
-	return Time(t.Format("2006-01-02T15:04:05Z")), true
+	day, month, year, clock, zone := fields[0], monthOf(fields[1]), fields[2], fields[3], fields[4]
+	if len(day) == 1 {
+		day = "0" + day
+	}
+	if offset, named := mailZones[strings.ToUpper(zone)]; named {
+		zone = offset
+	}
+	if month == "" || zone == "z" || zone == "Z" {
+		return "", false
+	}
+	return ParseTime(year + "-" + month + "-" + day + "T" + clock + zone)
+}
+
+// mailZones has the names of zones in RFC 5322 that have an offset there, and UTC.
+var mailZones = map[string]string{
+	"GMT": "+0000", "UT": "+0000", "UTC": "+0000",
+	"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",
+}
+
+// isWeekday reports whether s is like Wed, in any letter case, with its comma.
+func isWeekday(s string) bool {
+	return len(s) == len("Mon,") && s[3] == ',' && strings.Contains("mon,tue,wed,thu,fri,sat,sun,", strings.ToLower(s))
+}
+
+// monthOf returns the number of a month that is like Nov, in any letter case, or "".
+func monthOf(s string) string {
+	at := strings.Index("jan feb mar apr may jun jul aug sep oct nov dec ", strings.ToLower(s)+" ")
+	if len(s) != len("jan") || at < 0 {
+		return ""
+	}
+	return string(appendTwo(nil, at/len("jan ")+1))
 }
 
 func daysIn(year int, month uint) uint {
@@ -299,14 +345,17 @@ func ParseShortCode(s string) (string, bool) {
 // ParseSenderName takes the name that a text shows instead of the sender's number: 1 to 11
 // letters, digits, spaces and signs, with a letter among them.
 func ParseSenderName(s string) (string, bool) {
+	if len(s) > 11 {
+		return "", false
+	}
 	letters := false
 	for _, c := range []byte(s) {
 		letter := 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		if letters = letters || letter; !letter && !strings.ContainsRune("0123456789 &+-._", rune(c)) {
+		if letters = letters || letter; !letter && strings.IndexByte("0123456789 &+-._", c) < 0 {
 			return "", false
 		}
 	}
-	return s, letters && len(s) <= 11
+	return s, letters
 }
 
 // digitsOf returns s without the punctuation of phone numbers.

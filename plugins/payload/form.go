@@ -6,6 +6,10 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // MaxFormParts is how many names and values a form may have; in a[b]=c there are two
@@ -13,17 +17,37 @@ import (
 // person fills in has a few hundred of them.
 const MaxFormParts = 20_000
 
-// ParseForm reads an application/x-www-form-urlencoded body as a JSON object of strings,
-// its members in the order sent. The value of a repeated name is an array, that of a[]=c
-// an array too, that of a[b]=c an object. A name that has both values and names within
-// (a=1&a[b]=2) gives an array of the values with the object behind them, so that nothing
-// is lost. The object is mended as [Parse] mends a document. ParseForm refuses a broken
-// percent encoding, invalid UTF-8, a body without a field, names that are nested deeper than
-// [MaxDepth], and more than [MaxFormParts] names and values.
-func ParseForm(body string) (Value, error) {
+// form is a form while its fields are read.
+type form struct {
+	root  field // the fields are within it
+	parts int   // how many names and values there are
+}
+
+// parseForm reads a form of one of the two media types of forms, with the parameters of its
+// content type.
+func parseForm(body, mediaType string, params map[string]string) (Value, error) {
+	var f form
+	charset, err := charsetOf(params["charset"])
+	switch {
+	case err != nil:
+	case mediaType == multipartType:
+		err = f.readMultipart(body, params["boundary"], charset)
+	default:
+		err = f.readURLEncoded(body, charset)
+	}
+	if err == nil && len(f.root.fields) == 0 {
+		err = errors.New("expected at least one field")
+	}
+	if err != nil {
+		return Value{}, fmt.Errorf("reading form: %w", err)
+	}
+	text := f.root.append(nil)
+	return Parse(unsafe.String(unsafe.SliceData(text), len(text))) // nobody changes the text any more
+}
+
+// readURLEncoded reads the fields of an application/x-www-form-urlencoded body.
+func (f *form) readURLEncoded(body string, charset charset) error {
 	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
-	var root field
-	parts := 0
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" || pair == "=" {
 			continue
@@ -31,28 +55,75 @@ func ParseForm(body string) (Value, error) {
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(escapedName)
 		if err != nil {
-			return Value{}, fmt.Errorf("reading form: %w", err)
+			return err
 		}
-		value, err := url.QueryUnescape(escapedValue)
+		text, err := url.QueryUnescape(escapedValue)
 		if err != nil {
-			return Value{}, fmt.Errorf("reading form: %w", err)
+			return err
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return Value{}, fmt.Errorf("reading form: expected UTF-8, field %.64q is not", escapedName)
+		if name, err = charset.decode(name, escapedName); err != nil {
+			return err
 		}
-		path := namePath(name)
-		if len(path) > MaxDepth {
-			return Value{}, fmt.Errorf("reading form: expected at most %d levels of nesting, got %d", MaxDepth, len(path))
+		if text, err = charset.decode(text, escapedName); err != nil {
+			return err
 		}
-		parts += root.add(path, value)
-		if parts > MaxFormParts {
-			return Value{}, fmt.Errorf("reading form: expected at most %d names and values", MaxFormParts)
+		if err := f.add(name, value{text: text}); err != nil {
+			return err
 		}
 	}
-	if len(root.fields) == 0 {
-		return Value{}, errors.New("reading form: expected at least one field")
+	return nil
+}
+
+// add adds a field.
+func (f *form) add(name string, v value) error {
+	path := namePath(name)
+	if len(path) > MaxDepth {
+		return fmt.Errorf("expected at most %d levels of nesting, got %d", MaxDepth, len(path))
 	}
-	return Parse(string(root.append(nil)))
+	f.parts += f.root.add(path, v)
+	if f.parts > MaxFormParts {
+		return fmt.Errorf("expected at most %d names and values", MaxFormParts)
+	}
+	return nil
+}
+
+// charset decodes text. The zero charset is UTF-8.
+type charset struct {
+	name    string
+	decoder *encoding.Decoder
+}
+
+// charsetOf returns the charset that has a label in the Encoding Standard of WHATWG, as
+// browsers read the label: ISO-8859-1 is windows-1252. No label is UTF-8.
+func charsetOf(label string) (charset, error) {
+	if label == "" {
+		return charset{}, nil
+	}
+	known, err := htmlindex.Get(label)
+	if err != nil {
+		return charset{}, fmt.Errorf("expected a charset of the Encoding Standard, got %.64q", label)
+	}
+	name, err := htmlindex.Name(known)
+	if err != nil || name == "utf-8" {
+		return charset{}, err
+	}
+	return charset{name, known.NewDecoder()}, nil
+}
+
+// decode returns a text as UTF-8. The text is the name or the value of a field, which the
+// error names.
+func (c charset) decode(text, fieldName string) (string, error) {
+	decoded, name, err := text, "UTF-8", error(nil)
+	ok := utf8.ValidString(text)
+	if c.decoder != nil {
+		name = c.name
+		decoded, err = c.decoder.String(text)
+		ok = err == nil && !strings.ContainsRune(decoded, utf8.RuneError) // which stands for bytes that are not of the charset
+	}
+	if !ok {
+		return "", fmt.Errorf("expected %s, field %.64q is not", name, fieldName)
+	}
+	return decoded, nil
 }
 
 // namePath splits a[b][c] into a, b and c, and a[] into a and "". A name with any other
@@ -71,18 +142,24 @@ func namePath(name string) []string {
 	return path
 }
 
+// value is the value of a field.
+type value struct {
+	text string
+	json bool // the text is JSON, that of a file
+}
+
 // field is what a form has under one name.
 type field struct {
 	name   string
 	array  bool // the name was sent with [] behind it
-	values []string
+	values []value
 	fields []*field
 	index  map[string]*field
 }
 
 // add adds a value under a path of names, and returns how many names and values it has
 // added.
-func (f *field) add(path []string, value string) (added int) {
+func (f *field) add(path []string, v value) (added int) {
 	for i, name := range path {
 		if i > 0 && i == len(path)-1 && name == "" {
 			f.array = true
@@ -94,7 +171,7 @@ func (f *field) add(path []string, value string) (added int) {
 		}
 		f = child
 	}
-	f.values = append(f.values, value)
+	f.values = append(f.values, v)
 	return added + 1
 }
 
@@ -129,11 +206,15 @@ func (f *field) append(b []byte) []byte {
 	if array {
 		b = append(b, '[')
 	}
-	for i, value := range f.values {
+	for i, v := range f.values {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = AppendString(b, value)
+		if v.json {
+			b = append(b, v.text...)
+		} else {
+			b = AppendString(b, v.text)
+		}
 	}
 	if len(f.fields) > 0 {
 		if len(f.values) > 0 {

@@ -16,6 +16,13 @@ import (
 // U+FFFD, and of several members of an object with the same key only the last one is left.
 func (v Value) Mended() bool { return v.doc != nil && v.doc.mended }
 
+// MendedIn reports whether a text from the document may be another one than was sent: the
+// document was mended, and the text has the character U+FFFD, or some object of the document
+// has lost a member. Where that object stood is not known any more.
+func (v Value) MendedIn(text string) bool {
+	return v.Mended() && (v.doc.lost || strings.ContainsRune(text, utf8.RuneError))
+}
+
 // unreadable reports whether some readers of JSON refuse a text with the character that
 // unescapeRune has returned: databases refuse U+0000, and I-JSON forbids noncharacters and
 // lone surrogates.

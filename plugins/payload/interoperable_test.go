@@ -79,12 +79,12 @@ func TestMendedForm(t *testing.T) {
 		"a%00=b%EF%BF%BF&c[%00]=%F0%9F%BF%BE": `{"a�":"b�","c":{"�":"�"}}`,
 		"a%00=1&b=2&a%EF%BF%BE=3":             `{"b":"2","a�":"3"}`,
 	} {
-		v, err := payload.ParseForm(form)
+		v, err := payload.ParseBody(form, urlencoded)
 		require.NoError(t, err)
 		require.True(t, v.Mended())
 		require.Equal(t, want, v.Text())
 	}
-	v, err := payload.ParseForm("a=1&a=2&b=%EF%BF%BD")
+	v, err := payload.ParseBody("a=1&a=2&b=%EF%BF%BD", urlencoded)
 	require.NoError(t, err)
 	require.False(t, v.Mended(), "a repeated name is an array")
 }
@@ -149,7 +149,7 @@ func FuzzInteroperable(f *testing.F) {
 			require.Equal(t, !interoperable(t, strings.TrimPrefix(text, "\ufeff")), v.Mended(), "mended to %s", v.Text())
 			requireInteroperable(t, v)
 		}
-		if v, err := payload.ParseForm(text); err == nil {
+		if v, err := payload.ParseBody(text, urlencoded); err == nil {
 			requireInteroperable(t, v)
 		}
 	})

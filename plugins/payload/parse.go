@@ -39,7 +39,7 @@ func Parse(text string) (Value, error) {
 		v = all.without(nil, max(all.size()-repeated, 1))
 		all.Release()
 	}
-	v.doc.mended = unreadable || repeated > 0
+	v.doc.mended, v.doc.lost = unreadable || repeated > 0, repeated > 0
 	return v, nil
 }
 

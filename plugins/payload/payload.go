@@ -54,6 +54,7 @@ type document struct {
 	nodes   []node
 	objects []uint32 // the indexes of the nodes of objects with two or more members
 	mended  bool     // see Value.Mended
+	lost    bool     // an object has lost a member whose key was repeated
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}
@@ -69,7 +70,7 @@ func (v Value) Release() {
 	if v.doc == nil {
 		return
 	}
-	v.doc.text, v.doc.mended = "", false
+	v.doc.text, v.doc.mended, v.doc.lost = "", false, false
 	if cap(v.doc.nodes) > maxPooled {
 		v.doc.nodes = nil
 		return
@@ -265,7 +266,7 @@ func (v Value) without(names []string, size int) Value {
 	c := copier{names: names, text: make([]byte, 0, len(v.Text())), nodes: slices.Grow(doc.nodes[:0], size)}
 	c.copy(v)
 	doc.text, doc.nodes = unsafe.String(unsafe.SliceData(c.text), len(c.text)), c.nodes // nobody else changes c.text
-	doc.mended = v.doc.mended
+	doc.mended, doc.lost = v.doc.mended, v.doc.lost
 	return Value{doc: doc}
 }
 

@@ -203,7 +203,7 @@ func TestForm(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := payload.ParseForm(test.form)
+			v, err := payload.ParseBody(test.form, urlencoded)
 			require.NoError(t, err)
 			require.Equal(t, test.text, v.Text())
 		})
@@ -220,12 +220,12 @@ func TestForm(t *testing.T) {
 		{"too many nested names", strings.Repeat("a[b]=1&", payload.MaxFormParts-1), "expected at most 20000 names and values"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := payload.ParseForm(test.form)
+			_, err := payload.ParseBody(test.form, urlencoded)
 			require.ErrorContains(t, err, test.errContains)
 		})
 	}
 	for _, form := range []string{strings.Repeat("a=1&", payload.MaxFormParts-1), manyNames(payload.MaxFormParts / 2), strings.Repeat("a[b]=1&", payload.MaxFormParts-2)} {
-		_, err := payload.ParseForm(form)
+		_, err := payload.ParseBody(form, urlencoded)
 		require.NoError(t, err, "as much as a form may have")
 	}
 }

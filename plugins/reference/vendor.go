@@ -123,7 +123,7 @@ func add(all []*key, name, becomes, native string) []*key {
 func explanations(v *vendors.Vendor, native string) (all []*vendors.Explanation) {
 	for declared, body := range v.SamplesOf(native) {
 		e, err := v.Explain(&delivery.Delivery{Vendor: v.Name, Event: declared, Body: body})
-		if err == nil && e.VendorEvent == native && len(e.Issues) == 0 {
+		if err == nil && slices.Equal(e.VendorEvents, []string{native}) && len(e.Issues) == 0 {
 			all = append(all, e)
 		}
 	}

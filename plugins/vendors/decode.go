@@ -1,12 +1,10 @@
 package vendors
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"mime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +22,7 @@ type Input struct {
 	Payload payload.Value // an object
 	Event   string        // the native event; "" if nothing names it and no shape is like the payload's
 
-	MaxEvents int // how many events the payload may give
+	MaxEvents int // how many events the delivery may give
 
 	vendor *Vendor
 	reader Reader
@@ -120,17 +118,13 @@ func Refuse(reason delivery.Reason, format string, args ...any) error {
 // Payload reads the payload of a delivery and removes the vendor's redacted keys. The
 // payload is an object; for a vendor that puts several native events into a delivery it may
 // be an array. Its errors are of type *Undecodable; with the error for a payload that is
-// another JSON value it also returns this JSON. The body of the delivery must not change while the payload, or
-// an event that was decoded from the payload, is in use.
+// another JSON value it also returns this JSON. The body of the delivery must not change
+// while the payload, or an event that was decoded from the payload, is in use.
 func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 	if d.ContentEncoding != "" {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected it to inflate as %s, it is broken", v.Name, len(d.Body), d.ContentEncoding)
 	}
-	read := payload.Parse
-	if isForm(d) {
-		read = payload.ParseForm
-	}
-	document, err := read(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)))
+	document, err := payload.ParseBody(unsafe.String(unsafe.SliceData(d.Body), len(d.Body)), d.ContentType)
 	if err != nil {
 		return payload.Value{}, Refuse(delivery.Malformed, "reading %s body of %d bytes: %w", v.Name, len(d.Body), err)
 	}
@@ -143,30 +137,6 @@ func (v *Vendor) Payload(d *delivery.Delivery) (payload.Value, error) {
 		return document, Refuse(delivery.Malformed, "reading %s body of %d bytes: expected a JSON object, got %s", v.Name, len(d.Body), document.Kind())
 	}
 	return document, nil
-}
-
-// isForm reports whether a body is a form, by the content type and by the body's first
-// bytes. A body that begins like a JSON object, array or string is no form, whatever the
-// content type says, unless it is like [a]=1.
-func isForm(d *delivery.Delivery) bool {
-	if len(d.Body) > 0 && d.Body[0] == '{' {
-		return false // almost all bodies begin so
-	}
-	body := bytes.TrimLeft(bytes.TrimPrefix(d.Body, []byte("\ufeff")), " \t\r\n")
-	if len(body) > 0 && body[0] == '{' {
-		return false
-	}
-	mediaType, _, _ := mime.ParseMediaType(d.ContentType)
-	name, _, found := bytes.Cut(body, []byte("="))
-	switch {
-	case strings.HasSuffix(mediaType, "json"):
-		return false
-	case mediaType != "application/x-www-form-urlencoded":
-		return found && !bytes.ContainsAny(name, " \t\r\n\"<>[]{}:")
-	case len(body) > 0 && (body[0] == '[' || body[0] == '"'):
-		return found && !bytes.ContainsRune(name, '"')
-	}
-	return true
 }
 
 // Decode turns a delivery into events: at least one and at most maxEvents. The document is
@@ -189,33 +159,48 @@ func (v *Vendor) decode(d *delivery.Delivery, document payload.Value, maxEvents 
 	c.vendor, c.delivery, c.emit = v, d, emit
 	c.in = Input{MaxEvents: maxEvents, vendor: v, reader: Reader{numbering: v.Numbering, trace: t}}
 	if v.Pieces == nil {
-		return c.decode(document)
+		return c.decode(document, document.Mended())
 	}
-	events := 0
-	for piece := range v.Pieces(document) {
-		if piece.Kind() != payload.Object {
-			return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", v.Name, len(d.Body), piece.Kind())
-		}
-		if events++; events > maxEvents {
-			return c.in.TooMany()
-		}
-		err := c.decode(piece)
-		if !piece.Within(document) {
-			piece.Release()
-		}
-		if err != nil {
+	return c.decodePieces(document)
+}
+
+// decodePieces makes events from a payload that has several native events. It is a function
+// of its own because the body of its loop takes memory for the error, which other payloads
+// do not need.
+func (c *completion) decodePieces(document payload.Value) error {
+	none := true
+	for piece := range c.vendor.Pieces(document) {
+		none = false
+		if err := c.decodePiece(document, piece); err != nil {
 			return err
 		}
 	}
-	if events == 0 {
-		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", v.Name, len(d.Body))
+	switch {
+	case !none:
+		return nil
+	case document.Kind() == payload.Object:
+		return c.decode(document, document.Mended()) // an object gives at least one event
 	}
-	return nil
+	return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected at least one JSON object in the array, it is empty", c.vendor.Name, len(c.delivery.Body))
 }
 
-// decode makes events from the payload of one native event.
-func (c *completion) decode(document payload.Value) error {
-	c.in.Payload, c.in.reader.found = document, false
+// decodePiece makes events from a piece of the document, and releases a piece that is a
+// document of its own.
+func (c *completion) decodePiece(document, piece payload.Value) error {
+	mended := document.MendedIn(piece.Text())
+	if !piece.Within(document) {
+		defer piece.Release()
+		mended = mended || piece.Mended()
+	}
+	if piece.Kind() != payload.Object {
+		return Refuse(delivery.Malformed, "reading %s body of %d bytes: expected JSON objects in an array, got %s", c.vendor.Name, len(c.delivery.Body), piece.Kind())
+	}
+	return c.decode(piece, mended)
+}
+
+// decode makes events from the payload of one native event, which may have been mended.
+func (c *completion) decode(document payload.Value, mended bool) error {
+	c.in.Payload, c.in.reader.found, c.mended = document, false, mended
 	c.basis, c.contradiction = c.vendor.native(&c.in, c.delivery)
 	native, ok := c.vendor.Native(c.in.Event)
 	c.unknown = !ok && c.in.Event != ""
@@ -225,27 +210,34 @@ func (c *completion) decode(document payload.Value) error {
 	switch {
 	case !ok:
 		draft := c.vendor.Other(&c.in)
-		return c.emit(c.complete(&draft))
+		return c.give(&draft)
 	case native.Convert != nil:
 		draft := native.Convert(&c.in)
 		if c.unlikeDeclared() {
 			draft = c.unrecognized()
 		}
-		return c.emit(c.complete(&draft))
+		return c.give(&draft)
 	}
-	events := 0
+	whole := false
 	return native.Split(&c.in, func(draft Draft) error {
-		if events++; events > c.in.MaxEvents {
-			return c.in.TooMany()
-		}
 		if c.unlikeDeclared() {
-			if events > 1 {
+			if whole {
 				return nil // the first event has the whole payload
 			}
+			whole = true
 			draft = c.unrecognized()
 		}
-		return c.emit(c.complete(&draft))
+		return c.give(&draft)
 	})
+}
+
+// give makes an event from a draft and gives it away, unless the delivery has given as many
+// events as it may.
+func (c *completion) give(draft *Draft) error {
+	if c.events++; c.events > c.in.MaxEvents {
+		return c.in.TooMany()
+	}
+	return c.emit(c.complete(draft))
 }
 
 // unlikeDeclared reports whether the route declares a native event but the payload has none
@@ -295,9 +287,11 @@ type completion struct {
 	delivery      *delivery.Delivery
 	emit          func(event.Event) error
 	in            Input
+	events        int // how many the delivery has given
 	basis         event.Basis
 	contradiction bool   // the route declares another native event than the payload is of
 	unknown       bool   // the vendor's list has no such native event
+	mended        bool   // the payload is not as it was sent (see payload.Value.Mended)
 	text          []byte // a buffer, for the text that an id is computed from, and then for the id, subject and partition key
 }
 
@@ -339,7 +333,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if draft.Read != nil {
 		e.Data.Issues = draft.Read.issues
 	}
-	if c.in.Payload.Mended() {
+	if c.mended {
 		e.Data.Issues = append(e.Data.Issues, event.Issue{Field: "raw", Reason: event.NotInteroperable})
 	}
 	e.Data.Issues = append(e.Data.Issues, c.in.name...)

@@ -56,43 +56,6 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestIsForm(t *testing.T) {
-	tests := []struct {
-		contentType, body string
-		form              bool
-	}{
-		{"application/x-www-form-urlencoded", "a=1", true},
-		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1", true},
-		{"application/x-www-form-urlencoded", " {\"a\":1}", false},
-		{"application/x-www-form-urlencoded", "[a]=1", true},
-		{"application/x-www-form-urlencoded", "[a]=\"b\"", true},
-		{"application/x-www-form-urlencoded", "[]", false},
-		{"application/x-www-form-urlencoded", "[1,2]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":\"b\"}]", false},
-		{"application/x-www-form-urlencoded", "\ufeff\n[[\"a=b\"]]", false},
-		{"application/x-www-form-urlencoded", "[{\"a\":", false},
-		{"application/x-www-form-urlencoded", "\"a=b\"", false},
-		{"", "[a]=1", false},
-		{"application/x-www-form-urlencoded", "", true},
-		{"application/json", "a=1", false},
-		{"application/vnd.api+json; charset=utf-8", "a=1", false},
-		{"text/plain", "a=1", true},
-		{"text/plain", "some text", false},
-		{"", "a=1&b=2", true},
-		{"", "a%5Bb%5D=1", true},
-		{"", "{\"a=b\":1}", false},
-		{"", "\ufeff{\"a\":\"b=c\"}", false},
-		{"", "true", false},
-		{"", "12", false},
-		{"", "<a href=\"x\">", false},
-		{"", "", false},
-		{"; broken", "a=1", true},
-	}
-	for _, test := range tests {
-		require.Equal(t, test.form, isForm(&delivery.Delivery{ContentType: test.contentType, Body: []byte(test.body)}), "%q %q", test.contentType, test.body)
-	}
-}
-
 func TestClean(t *testing.T) {
 	require.Equal(t, "a b é", Clean("a\x00 \u0085b\n é\x7f", 100))
 	require.Equal(t, "a\ufffdb", Clean("a\ufffe\ufdd0\U0001ffff\ufffdb", 100))
@@ -138,6 +101,36 @@ func TestReader(t *testing.T) {
 		{Field: "boolean", Reason: event.NotABoolean},
 		{Field: "list", Reason: event.WrongType},
 	}, r.issues)
+}
+
+func TestReaderOfTimes(t *testing.T) {
+	r := &Reader{}
+	v := parse(t, `{"n":1521472262.90,"s":"1521472262","ms":1521472262123,"e":1.5e9,"mail":"Wed, 25 Nov 2026 10:00:00 EST","zone":"Wed, 25 Nov 2026 10:00:00 XYZ"}`)
+	require.Equal(t, event.Time("2018-03-19T15:11:02.90Z"), r.EpochSeconds("n", v.Get("n")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02Z"), r.EpochSeconds("s", v.Get("gone"), v.Get("e"), v.Get("s")))
+	require.Equal(t, event.Time("2018-03-19T15:11:02.123Z"), r.EpochMillis("ms", v.Get("ms")))
+	require.Equal(t, event.Time("2026-11-25T15:00:00Z"), r.MailTime("mail", v.Get("mail")))
+	require.Empty(t, r.issues)
+	require.Empty(t, r.EpochSeconds("seconds", v.Get("ms")))
+	require.Empty(t, r.EpochMillis("millis", v.Get("e")))
+	require.Empty(t, r.MailTime("zone", v.Get("zone")))
+	require.Equal(t, []event.Issue{
+		{Field: "seconds", Reason: event.NotATime},
+		{Field: "millis", Reason: event.NotATime},
+		{Field: "zone", Reason: event.NotATime},
+	}, r.issues)
+}
+
+func TestSender(t *testing.T) {
+	for numbering, sent := range map[event.Numbering]string{event.International: `"+1 614 555 0117"`, event.NorthAmerican: `6145550117`, event.WithoutPlus: `"16145550117"`} {
+		r := &Reader{numbering: numbering}
+		require.Equal(t, "+16145550117", r.Sender("from", parse(t, sent)))
+		require.Equal(t, "64600", r.Sender("from", parse(t, `64600`)))
+		require.Equal(t, "Alder Roofs", r.Sender("from", parse(t, `"Alder Roofs"`)))
+		require.Empty(t, r.issues)
+		require.Empty(t, r.Sender("from", parse(t, `"6145550117123456"`)))
+		require.Equal(t, []event.Issue{{Field: "from", Reason: event.NotAPhone}}, r.issues)
+	}
 }
 
 func TestContactPhone(t *testing.T) {

@@ -12,15 +12,17 @@ import (
 
 // Explanation says what the keys of a delivery's payload become.
 type Explanation struct {
-	VendorEvent string        // the native event; "" if nothing names it and no shape is like the payload's
-	Types       []string      // of the events, each once
-	Issues      []event.Issue // of the events, each once
+	VendorEvents []string      // the native events, each once; none if nothing names them and no shape is like the payload's
+	Types        []string      // of the events, each once
+	Issues       []event.Issue // of the events, each once
 
-	// Unrecognized says that the payload is of no native event that has a name, or not of the
+	// Unrecognized says that a payload is of no native event that has a name, or not of the
 	// native event that the route declares.
 	Unrecognized bool
 
-	Keys []WireKey // in the order of the payload, each once
+	// Keys stand in the order of the payload, each once. Where a delivery has the payloads of
+	// several native events, they are the keys of these payloads.
+	Keys []WireKey
 }
 
 // WireKey says what a key of a payload becomes.
@@ -33,7 +35,7 @@ type WireKey struct {
 	// event. A field that is read from several keys takes the first of their values that can
 	// be read.
 	Fields []string
-	Reason string // why the key stands in raw only; "" if Fields has some, or if the key is new to the decoder
+	Reason string // why the key stands in raw only; "" if Fields has some, or if the key is new to the decoder; of several reasons the first
 	Empty  bool   // whether all values of the key are null, "", [] or {}
 }
 
@@ -54,51 +56,38 @@ func (v *Vendor) Explain(d *delivery.Delivery) (*Explanation, error) {
 		return nil, err
 	}
 	explanation := &Explanation{}
-	t := &trace{index: map[string]int{}}
+	t := &trace{vendor: v, index: map[string]int{}}
 	t.begin()
 	err = v.decode(d, document, len(d.Body), func(e event.Event) error {
-		explanation.VendorEvent = e.VendorEvent
-		explanation.Unrecognized = explanation.Unrecognized || e.Type == event.Unrecognized(v.Name)
-		if !slices.Contains(explanation.Types, e.Type) {
-			explanation.Types = append(explanation.Types, e.Type)
+		t.events = append(t.events, e)
+		if e.VendorEvent != "" {
+			explanation.VendorEvents = once(explanation.VendorEvents, e.VendorEvent)
 		}
+		explanation.Unrecognized = explanation.Unrecognized || t.unrecognized(e)
+		explanation.Types = once(explanation.Types, e.Type)
 		for _, issue := range e.Data.Issues {
-			if !slices.Contains(explanation.Issues, issue) {
-				explanation.Issues = append(explanation.Issues, issue)
-			}
+			explanation.Issues = once(explanation.Issues, issue)
 		}
 		return nil
 	}, t)
 	if err != nil {
 		return nil, err
 	}
-	reasons := v.RawOnly
-	native, known := v.Native(explanation.VendorEvent)
-	known = known && !explanation.Unrecognized
-	if known {
-		reasons = slices.Concat(native.RawOnly, v.RawOnly)
-	}
 	for i := range t.keys {
-		key := &t.keys[i]
-		if len(key.Fields) > 0 {
-			continue
-		}
-		for _, r := range reasons {
-			if slices.ContainsFunc(r.Keys, key.Within) {
-				key.Reason = r.Reason
-				break
-			}
-		}
-		switch {
-		case key.Reason != "":
-		case !known:
-			key.Reason = OtherEvent
-		case slices.ContainsFunc(native.Types, event.InCatalogue) && !slices.ContainsFunc(explanation.Types, event.InCatalogue):
-			key.Reason = ScopedType
+		if len(t.keys[i].Fields) > 0 {
+			t.keys[i].Reason = ""
 		}
 	}
 	explanation.Keys = t.keys
 	return explanation, nil
+}
+
+// once appends what all does not have yet.
+func once[T comparable](all []T, one T) []T {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all, one)
 }
 
 // Within reports whether the key has this name, or stands within the value of the key that
@@ -110,9 +99,13 @@ func (k WireKey) Within(name string) bool {
 
 // trace has what a decoding reads, for an explanation.
 type trace struct {
+	vendor *Vendor
+
+	// of the payload of one native event
 	fields map[payload.Value][]string // what was read from a value
 	open   map[payload.Value]bool     // the objects that are read as open maps
 	texts  []given
+	events []event.Event
 
 	keys  []WireKey
 	index map[string]int // where each key stands in keys, by its name
@@ -120,13 +113,44 @@ type trace struct {
 
 // begin begins with the payload of a native event.
 func (t *trace) begin() {
-	t.fields, t.open, t.texts = map[payload.Value][]string{}, map[payload.Value]bool{}, nil
+	t.fields, t.open, t.texts, t.events = map[payload.Value][]string{}, map[payload.Value]bool{}, nil, nil
 }
 
 // walk collects the keys of the payload of a native event that was decoded.
 func (t *trace) walk(document payload.Value) {
 	t.value("", document, nil)
 	t.begin()
+}
+
+// unrecognized reports whether the payload of an event is of no native event that has a name,
+// or not of the native event that the route declares.
+func (t *trace) unrecognized(e event.Event) bool { return e.Type == event.Unrecognized(t.vendor.Name) }
+
+// reason returns why a key that nothing is read from stands in the raw of the payload's events
+// only, or "" if the key is new to the decoder.
+func (t *trace) reason(key WireKey) string {
+	var native *NativeEvent
+	known := len(t.events) > 0 && !slices.ContainsFunc(t.events, t.unrecognized)
+	if known {
+		native, known = t.vendor.Native(t.events[0].VendorEvent)
+	}
+	reasons := t.vendor.RawOnly
+	if known {
+		reasons = slices.Concat(native.RawOnly, reasons)
+	}
+	for _, r := range reasons {
+		if slices.ContainsFunc(r.Keys, key.Within) {
+			return r.Reason
+		}
+	}
+	ofCatalogue := func(e event.Event) bool { return event.InCatalogue(e.Type) }
+	switch {
+	case !known:
+		return OtherEvent
+	case slices.ContainsFunc(native.Types, event.InCatalogue) && !slices.ContainsFunc(t.events, ofCatalogue):
+		return ScopedType
+	}
+	return ""
 }
 
 // given is what a reader has made of a value.
@@ -197,10 +221,12 @@ func (t *trace) value(name string, v payload.Value, outer []string) {
 		t.index[name] = i
 		t.keys = append(t.keys, WireKey{Name: name, Empty: true})
 	}
-	t.keys[i].Empty = t.keys[i].Empty && v.Absent()
+	key := &t.keys[i]
+	key.Empty = key.Empty && v.Absent()
+	if len(fields) == 0 && key.Reason == "" {
+		key.Reason = t.reason(*key)
+	}
 	for _, field := range fields {
-		if !slices.Contains(t.keys[i].Fields, field) {
-			t.keys[i].Fields = append(t.keys[i].Fields, field)
-		}
+		key.Fields = once(key.Fields, field)
 	}
 }

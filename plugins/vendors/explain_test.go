@@ -70,8 +70,8 @@ func TestExplain(t *testing.T) {
 		"steps":{"first":{"source":"s"},"last":{"source":"t","medium":"m"}},"list":[{"twin":1},{"twin":2}],"twin":1,"twins":2,"new":[]}`)})
 	require.NoError(t, err)
 	require.Equal(t, &Explanation{
-		VendorEvent: "sent",
-		Types:       []string{event.MessageSent},
+		VendorEvents: []string{"sent"},
+		Types:        []string{event.MessageSent},
 		Keys: []WireKey{
 			{Name: "what", Fields: []string{"vendorevent"}},
 			{Name: "topic", Fields: []string{"vendorevent"}},

@@ -126,12 +126,12 @@ func (r *Reader) MailTime(field string, values ...payload.Value) event.Time {
 }
 
 func parseEpochSeconds(s string) (string, bool) {
-	t, ok := event.ParseEpoch(s, false)
+	t, ok := event.ParseEpochSeconds(s)
 	return string(t), ok
 }
 
 func parseEpochMillis(s string) (string, bool) {
-	t, ok := event.ParseEpoch(s, true)
+	t, ok := event.ParseEpochMillis(s)
 	return string(t), ok
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 	"github.com/hookswitch/hookswitch/tests/promises"
+	"github.com/hookswitch/hookswitch/tests/samples"
 
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/all"
 )
@@ -74,19 +75,9 @@ func seed(f *testing.F, v *vendors.Vendor) {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, ".golden") || strings.HasSuffix(path, ".gz") {
 			return err
 		}
-		body, err := os.ReadFile(path)
-		if err != nil || len(body) > 8<<10 {
-			return err
+		if s := samples.At(f, path); len(s.Body) <= 8<<10 {
+			f.Add(append([]byte("/"+v.Name+"/"+s.Event+"\n"+s.ContentType+"\n"), s.Body...))
 		}
-		event := filepath.Base(filepath.Dir(path))
-		if event == vendors.Undeclared {
-			event = ""
-		}
-		contentType := ""
-		if strings.HasSuffix(path, ".form") {
-			contentType = "application/x-www-form-urlencoded"
-		}
-		f.Add(append([]byte("/"+v.Name+"/"+event+"\n"+contentType+"\n"), body...))
 		return nil
 	}); err != nil {
 		f.Fatal(err)

@@ -8,12 +8,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,57 +23,57 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/hookswitch/hookswitch/plugins"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 	"github.com/hookswitch/hookswitch/tests/services"
 )
 
-// secretOf returns what the tests have for a vendor, with characters that mean
-// something elsewhere in YAML.
-func secretOf(v *vendors.Vendor) string { return "new-" + v.Name + `-\n"#: 0123456789abcdef` }
+// public is the URL by which the vendors know the distribution.
+const public = "https://hooks.example.com"
 
-// oldSecretOf returns the secret that is being replaced.
-func oldSecretOf(v *vendors.Vendor) string { return "old-" + v.Name + "-0123456789abcdef" }
+// senders are a vendor with the secret of today, and with the secret that is being replaced.
+type senders struct{ today, old services.Sender }
+
+// newSenders returns all vendors. The secrets have characters that mean something elsewhere in
+// YAML.
+func newSenders(t *testing.T) map[string]senders {
+	t.Helper()
+	all := map[string]senders{}
+	for _, v := range vendors.All() {
+		all[v.Name] = senders{
+			today: services.NewSender(t, v, "new-"+v.Name+`-\n"#: 0123456789abcdef`),
+			old:   services.NewSender(t, v, "old-"+v.Name+"-0123456789abcdef"),
+		}
+	}
+	return all
+}
 
 // verified are the variables of a distribution that verifies all vendors. Each secret
 // is in a variable, and the one that it replaces in a file.
-func verified(t *testing.T) []string {
+func verified(t *testing.T, all map[string]senders) []string {
 	t.Helper()
-	env := []string{"HOOKSWITCH_UNVERIFIED=false", "HOOKSWITCH_VENDORS=" + strings.Join(vendors.Names(), ",")}
+	env := []string{"HOOKSWITCH_UNVERIFIED=false", "HOOKSWITCH_VENDORS=" + strings.Join(vendors.Names(), ","), "HOOKSWITCH_PUBLIC_URL=" + public}
 	for _, v := range vendors.All() {
 		file := filepath.Join(t.TempDir(), v.Name)
-		require.NoError(t, os.WriteFile(file, []byte(oldSecretOf(v)+"\n"), 0o600))
-		env = append(env, v.SecretEnv+"="+secretOf(v), v.SecretEnv+"_OLD_FILE="+file)
+		require.NoError(t, os.WriteFile(file, []byte(all[v.Name].old.Secret+"\n"), 0o600))
+		env = append(env, v.SecretEnv+"="+all[v.Name].today.Secret, v.SecretEnv+"_OLD_FILE="+file)
+		if v.Handshake != nil {
+			env = append(env, v.Handshake.SecretEnv+"="+handshakeToken)
+		}
 	}
 	return env
 }
 
-// request returns how the vendor sends a sample.
-func request(v *vendors.Vendor, s services.Sample, secret string) (path string, header http.Header) {
-	header = http.Header{}
-	if s.ContentType != "" {
-		header.Set("Content-Type", s.ContentType)
-	}
-	path = "/" + v.Name
-	switch {
-	case v.Signature != nil:
-		header.Set(v.Signature.Header, v.Signature.Sign(secret, s.Body))
-	case v.SecretHeader != "":
-		header.Set(v.SecretHeader, secret)
-	default:
-		path += "/" + url.PathEscape(secret)
-	}
-	if s.Event != "" {
-		path += "/" + url.PathEscape(s.Event)
-	}
-	return path, header
-}
+const handshakeToken = "token-of-handshakes"
 
-// TestVerified has every vendor verified by the new and the old secret, and nobody by
-// another.
+// TestVerified has every vendor verified by the new and the old secret. It refuses every
+// forgery: by another secret, by the secret and scheme of another vendor, with nothing that
+// proves anything, of another body, and what is older than the vendor's tolerance.
 func TestVerified(t *testing.T) {
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
-	h := start(t, k, "kafka.yaml", names, verified(t)...)
+	all := newSenders(t)
+	h := start(t, k, "kafka.yaml", names, verified(t, all)...)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		resp, err := http.Get(h.URL + path)
 		require.NoError(t, err)
@@ -79,49 +81,114 @@ func TestVerified(t *testing.T) {
 		require.Equal(t, http.StatusOK, resp.StatusCode, path)
 	}
 
-	all := services.Samples(t)
 	samples := map[string][]services.Sample{}
-	for _, s := range all {
+	for _, s := range services.Samples(t) {
 		samples[s.Vendor] = append(samples[s.Vendor], s)
 	}
+	var sent []services.Sample
 	refused := 0
 	for i, v := range vendors.All() {
-		post := func(s services.Sample, secret string, want int) {
+		post := func(r services.Request, want int, what string) {
 			t.Helper()
-			path, header := request(v, s, secret)
-			status, err := h.Send(path, header, s.Body)
+			status, err := h.Send(r.Path, r.Header, r.Body)
 			require.NoError(t, err)
-			require.Equal(t, want, status, "%s of %s", s.Path, v.Name)
+			require.Equal(t, want, status, "%s: %s", v.Name, what)
+			if want == http.StatusUnauthorized {
+				refused++
+			}
 		}
+		own := all[v.Name]
+		verifiable := 0
 		for n, s := range samples[v.Name] {
-			post(s, []string{secretOf(v), oldSecretOf(v)}[n%2], http.StatusOK)
+			sender := []services.Sender{own.today, own.old}[n%2]
+			r, err := sender.Sign(s, public, time.Now())
+			if err != nil {
+				require.Equal(t, signing.Inflated, v.Signing.Reads().Body, "%s: %v", s.Path, err)
+				post(services.Request{Path: "/" + v.Name, Header: r.Header, Body: s.Body}, http.StatusUnauthorized, s.Path)
+				continue
+			}
+			post(r, http.StatusOK, s.Path)
+			sent = append(sent, sender.Sent(t, s, r))
+			verifiable++
 		}
-		other := vendors.All()[(i+1)%len(vendors.All())]
-		for _, wrong := range []string{secretOf(other), strings.ToUpper(secretOf(v)), secretOf(v) + "0", "x"} {
-			post(samples[v.Name][0], wrong, http.StatusUnauthorized)
-			refused++
+		require.NotZero(t, verifiable, v.Name)
+
+		plain := samples[v.Name][slices.IndexFunc(samples[v.Name], func(s services.Sample) bool { return s.Reason == "" })]
+		sign := func(sender services.Sender, at time.Time) services.Request {
+			t.Helper()
+			r, err := sender.Sign(plain, public, at)
+			require.NoError(t, err)
+			return r
 		}
-		path, _ := request(v, samples[v.Name][0], "x")
-		status, err := h.Send(path, http.Header{}, samples[v.Name][0].Body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusUnauthorized, status, "nothing proves that %s sends", v.Name)
-		refused++
+		good := sign(own.today, time.Now())
+		for _, wrong := range []string{"x", strings.ToUpper(own.today.Secret), own.today.Secret + "0"} {
+			post(sign(services.NewSender(t, v, wrong), time.Now()), http.StatusUnauthorized, "another secret")
+		}
+		post(services.Request{Path: strings.Replace(good.Path, url.PathEscape(own.today.Secret), "x", 1), Header: http.Header{}, Body: plain.Body}, http.StatusUnauthorized, "nothing proves who sends")
+		other := all[vendors.All()[(i+1)%len(vendors.All())].Name].today
+		foreign := sign(other, time.Now())
+		foreign.Path = strings.Replace(good.Path, url.PathEscape(own.today.Secret), url.PathEscape(other.Secret), 1)
+		post(foreign, http.StatusUnauthorized, "the proof of "+other.Vendor.Name)
+		if reads := v.Signing.Reads(); reads.Body == signing.AsSent {
+			post(services.Request{Path: good.Path, Header: good.Header, Body: append(bytes.Clone(good.Body), "&x=1"...)}, http.StatusUnauthorized, "another body")
+		}
+		if reads := v.Signing.Reads(); reads.URL {
+			post(services.Request{Path: good.Path + "?a=1", Header: good.Header, Body: good.Body}, http.StatusUnauthorized, "another URL")
+		}
+		if tolerance, ok := own.today.Tolerance(); ok {
+			post(sign(own.today, time.Now().Add(-tolerance-time.Minute)), http.StatusUnauthorized, "a replay")
+			post(sign(own.today, time.Now().Add(tolerance+time.Minute)), http.StatusUnauthorized, "from the future")
+		}
+		shakeHands(t, h.URL, v)
 	}
 
 	h.Drained(t)
 	records := k.Records(t, names.events)
-	requireEvents(t, all, records, services.Unstamped(t, values(records)))
-	requireDeadLetters(t, k, all, names.deadLetters)
-	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == float64(len(all)) }, "every sample is counted as verified")
-	require.EqualValues(t, len(all)+refused, h.Metric(t, "webhook_answer_count"))
+	requireEvents(t, sent, records, services.Unstamped(t, values(records)))
+	requireDeadLetters(t, k, sent, names.deadLetters)
+	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == float64(len(sent)) }, "every sample is counted as verified")
 	require.NotZero(t, h.Metric(t, "webhook_answer_bucket"), "it is a histogram")
 
 	h.Stop()
 	logs := strings.Join(append(h.Lines(t, "stderr"), h.Lines(t, "stdout")...), "\n")
 	require.Contains(t, logs, "Requests were not accepted")
-	for _, v := range vendors.All() {
-		require.NotContains(t, strings.ToLower(logs), secretOf(v))
-		require.NotContains(t, logs, oldSecretOf(v))
+	for _, own := range all {
+		require.NotContains(t, strings.ToLower(logs), own.today.Secret)
+		require.NotContains(t, logs, own.old.Secret)
+	}
+	require.NotContains(t, logs, handshakeToken)
+}
+
+// shakeHands asks as a vendor does whether the URL is ours, and with another token. A vendor
+// that does not ask is told that GET is no method.
+func shakeHands(t *testing.T, base string, v *vendors.Vendor) {
+	t.Helper()
+	ask := func(token string) (int, string) {
+		query := url.Values{}
+		if h := v.Handshake; h != nil {
+			for name, value := range h.Query {
+				query.Set(name, value)
+			}
+			query.Set(h.Token, token)
+			query.Set(h.Challenge, "1158201444")
+		}
+		path := "/" + v.Name
+		if v.SecretInPath() {
+			path += "/x"
+		}
+		resp, err := http.Get(base + path + "?" + query.Encode())
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, strings.TrimSpace(string(body))
+	}
+	status, _ := ask("another")
+	require.Equal(t, http.StatusMethodNotAllowed, status, v.Name)
+	if v.Handshake != nil {
+		status, body := ask(handshakeToken)
+		require.Equal(t, http.StatusOK, status, v.Name)
+		require.Equal(t, "1158201444", body, v.Name)
 	}
 }
 
@@ -130,11 +197,12 @@ func TestMissingSecret(t *testing.T) {
 	for _, v := range vendors.All() {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
-			env := append(verified(t), v.SecretEnv+"= ", v.SecretEnv+"_OLD_FILE=")
+			all := newSenders(t)
+			env := append(verified(t, all), v.SecretEnv+"= ", v.SecretEnv+"_OLD_FILE=")
 			says := services.Refused(t, "kafka.yaml", env...)
 			require.Contains(t, says, "reading field vendors: expected a secret in "+v.SecretEnv)
 			for _, other := range vendors.All() {
-				require.NotContains(t, says, secretOf(other))
+				require.NotContains(t, says, all[other.Name].today.Secret)
 			}
 		})
 	}
@@ -149,15 +217,15 @@ func TestMissingSecret(t *testing.T) {
 func TestTLS(t *testing.T) {
 	k := services.StartKafka(t)
 	names := makeTopics(t, k)
-	dir := t.TempDir()
+	dir, all := t.TempDir(), newSenders(t)
 	own, certFile, keyFile := certificate(t, dir, "own")
 	client, clientFile, _ := certificate(t, dir, "client")
-	h := start(t, k, "kafka.yaml", names, append(verified(t),
+	h := start(t, k, "kafka.yaml", names, append(verified(t, all),
 		"HOOKSWITCH_TLS_CERT_FILE="+certFile, "HOOKSWITCH_TLS_KEY_FILE="+keyFile, "HOOKSWITCH_TLS_CLIENT_CA_FILE="+clientFile)...)
 
-	v, _ := vendors.Get("callrail")
 	s := services.SampleOf(t, "callrail/testdata/post_call/answered.json")
-	path, header := request(v, s, secretOf(v))
+	delivery, err := all["callrail"].today.Sign(s, public, time.Now())
+	require.NoError(t, err)
 	post := func(certificates ...tls.Certificate) (*http.Response, error) {
 		roots := x509.NewCertPool()
 		roots.AddCert(own.Leaf)
@@ -165,9 +233,9 @@ func TestTLS(t *testing.T) {
 			ForceAttemptHTTP2: true, DisableKeepAlives: true,
 			TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates},
 		}}
-		req, err := http.NewRequest(http.MethodPost, strings.Replace(h.URL, "http:", "https:", 1)+path, bytes.NewReader(s.Body))
+		req, err := http.NewRequest(http.MethodPost, strings.Replace(h.URL, "http:", "https:", 1)+delivery.Path, bytes.NewReader(s.Body))
 		require.NoError(t, err)
-		req.Header = header.Clone()
+		req.Header = delivery.Header.Clone()
 		return c.Do(req)
 	}
 	resp, err := post(client)

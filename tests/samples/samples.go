@@ -19,9 +19,10 @@ import (
 
 // contentTypes are what a sample's ending says of it.
 var contentTypes = map[string]string{
-	".json": "application/json",
-	".form": "application/x-www-form-urlencoded",
-	".body": "", // a sender that says nothing
+	".json":      "application/json",
+	".form":      "application/x-www-form-urlencoded",
+	".multipart": "multipart/form-data; boundary=", // the boundary follows, from the body's first line
+	".body":      "",                               // a sender that says nothing
 }
 
 // Sample is a recorded body, and what its path says of it.
@@ -34,7 +35,7 @@ type Sample struct {
 func At(t testing.TB, path string) Sample {
 	t.Helper()
 	contentType, ok := contentTypes[filepath.Ext(strings.TrimSuffix(path, ".gz"))]
-	require.True(t, ok, "%s: a sample ends in .json, .form or .body, .gz behind it if it is packed", path)
+	require.True(t, ok, "%s: a sample ends in .json, .form, .multipart or .body, .gz behind it if it is packed", path)
 	folder := filepath.Dir(path)
 	s := Sample{
 		Path:        path,
@@ -53,6 +54,10 @@ func At(t testing.TB, path string) Sample {
 		require.NoError(t, err)
 		s.Body, err = io.ReadAll(r)
 		require.NoError(t, err)
+	}
+	if strings.HasPrefix(contentType, "multipart/") {
+		boundary, _, _ := bytes.Cut(s.Body, []byte("\r\n"))
+		s.ContentType += strings.TrimPrefix(string(boundary), "--")
 	}
 	return s
 }

@@ -70,6 +70,10 @@ func SampleAt(t testing.TB, path string) Sample {
 	return Sample{Path: s.Path, Vendor: s.Vendor, Event: s.Event, ContentType: s.ContentType, Body: s.Body}
 }
 
+func (s *Sample) delivery() delivery.Delivery {
+	return delivery.Delivery{Vendor: s.Vendor, Event: s.Event, ContentType: s.ContentType, Body: s.Body}
+}
+
 // readGolden reads what the sample gives: metadata and event by turns.
 func (s *Sample) readGolden(t testing.TB, path string) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/mobiniti"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/movement"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/oneroute"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/postmark"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/telnyx"
 )
