@@ -104,15 +104,18 @@ func callRecordingSaved(in *vendors.Input) vendors.Draft {
 	r, d := draft.Read, &draft.Data
 	stay := vendors.Object[recordings](r, "call.recording_url", c.PublicRecordingURLs)
 	expire := vendors.Object[recordings](r, "call.recording_url", c.RecordingURLs)
-	d.Call.RecordingURL = r.Text("call.recording_url", stay.MP3, stay.WAV, expire.MP3, expire.WAV)
-	d.Changes = []string{"recording_url"}
+	if d.Call.RecordingURL = r.Text("call.recording_url", stay.MP3, stay.WAV, expire.MP3, expire.WAV); d.Call.RecordingURL != "" {
+		d.Changes = []string{"recording_url"}
+	}
 	return draft
 }
 
 func callTranscriptionSaved(in *vendors.Input) vendors.Draft {
 	draft, c, _ := convertCall(in, event.CallUpdated)
-	draft.Data.Call.Transcription = draft.Read.Text("call.transcription", c.TranscriptionText)
-	draft.Data.Changes = []string{"transcription"}
+	d := &draft.Data
+	if d.Call.Transcription = draft.Read.Text("call.transcription", c.TranscriptionText); d.Call.Transcription != "" {
+		d.Changes = []string{"transcription"}
+	}
 	return draft
 }
 

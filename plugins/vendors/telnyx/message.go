@@ -167,6 +167,9 @@ func convertOutbound(r *vendors.Reader, o *occurrence, m *message, recipient, fa
 	r.Note("type", to.Status)
 	draft.Type = typeOf(status)
 	draft.ID = vendors.Natural(o.ID, to.PhoneNumber)
+	if to.PhoneNumber.Absent() {
+		draft.ID = vendors.Natural(o.ID) // there is one recipient at most
+	}
 	d.Direction = event.Outbound
 	d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(to.PhoneNumber)
 	d.Agent = agent(r, &from)
@@ -306,24 +309,29 @@ type recipientErrors struct {
 }
 
 // errorsOf returns the errors that concern a recipient: those that point at the recipient, as
-// /to/0/phone_number does, and those that point at no recipient.
+// /to/0/phone_number does, and behind them those that point at no recipient.
 func errorsOf(all payload.Value, recipient, recipients int) recipientErrors {
 	if all.Kind() != payload.Array || all.Absent() {
 		return recipientErrors{all, all.Text()}
 	}
-	var own recipientErrors
-	var texts []string
+	var own, shared []payload.Value
 	for element := range all.Elements() {
-		if at, ok := pointsAt(element, recipients); ok && at != recipient {
-			continue
+		switch at, ok := pointsAt(element, recipients); {
+		case !ok:
+			shared = append(shared, element)
+		case at == recipient:
+			own = append(own, element)
 		}
-		if len(texts) == 0 {
-			own.first = element
-		}
-		texts = append(texts, element.Text())
 	}
-	own.text = "[" + strings.Join(texts, ",") + "]"
-	return own
+	own = append(own, shared...)
+	if len(own) == 0 {
+		return recipientErrors{text: "[]"}
+	}
+	texts := make([]string, len(own))
+	for i, element := range own {
+		texts[i] = element.Text()
+	}
+	return recipientErrors{own[0], "[" + strings.Join(texts, ",") + "]"}
 }
 
 // pointsAt returns the index of the recipient that an error points at, if it points at one.
