@@ -452,15 +452,15 @@ func FuzzParameters(f *testing.F) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		want := ""
+		var want strings.Builder
 		for _, name := range names {
 			slices.Sort(values[name])
 			for _, value := range slices.Compact(values[name]) {
-				want += name + value
+				want.WriteString(name + value)
 			}
 		}
-		if string(got) != want {
-			t.Fatalf("%q: expected %q, got %q", body, want, got)
+		if string(got) != want.String() {
+			t.Fatalf("%q: expected %q, got %q", body, want.String(), got)
 		}
 	})
 }

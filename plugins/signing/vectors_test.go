@@ -2,8 +2,10 @@ package signing
 
 import (
 	"crypto"
+	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,9 +152,9 @@ func TestMailgunAsOpenSSL(t *testing.T) {
 
 // multipartOf returns a multipart form with the boundary x.
 func multipartOf(fields ...string) string {
-	text := ""
+	var b strings.Builder
 	for i := 0; i < len(fields); i += 2 {
-		text += "--x\r\nContent-Disposition: form-data; name=\"" + fields[i] + "\"\r\n\r\n" + fields[i+1] + "\r\n"
+		fmt.Fprintf(&b, "--x\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", fields[i], fields[i+1])
 	}
-	return text + "--x--\r\n"
+	return b.String() + "--x--\r\n"
 }
