@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,12 @@ var comparisons = []comparison{
 		body:     sampleBody("callrail/testdata/post_call/abandoned.json"),
 		decoder:  "callrail_decode: { event: post_call }",
 		bloblang: mappings("callrail"),
+	},
+	{
+		name:     "mailgun",
+		body:     sampleBody("mailgun/testdata/undeclared/delivered_every_key.json"),
+		decoder:  "mailgun_decode: {}",
+		bloblang: mappings("mailgun"),
 	},
 	{
 		name:     "mobiniti",
@@ -73,10 +80,22 @@ var comparisons = []comparison{
 		bloblang: mappings("postmark"),
 	},
 	{
+		name:     "sendgrid",
+		body:     sendgridBatch,
+		decoder:  "sendgrid_decode: {}",
+		bloblang: `processors: [ { unarchive: { format: json_array } }, { mapping: 'from "./bloblang/sendgrid.blobl"' } ]`,
+	},
+	{
 		name:     "supersend",
 		body:     sampleBody("supersend/testdata/undeclared/click.json"),
 		decoder:  "supersend_decode: {}",
 		bloblang: mappings("supersend"),
+	},
+	{
+		name:     "twilio",
+		body:     formBody("twilio/testdata/undeclared/mms.form"),
+		decoder:  "twilio_decode: { event: incoming_message }",
+		bloblang: mappings("twilio"),
 	},
 }
 
@@ -87,6 +106,27 @@ func sampleBody(path string) func(testing.TB) []byte {
 		var body bytes.Buffer
 		require.NoError(t, json.Compact(&body, samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body))
 		return body.Bytes()
+	}
+}
+
+// sendgridBatch returns ten events of SendGrid: those of its samples, which are arrays of one
+// event each, twice.
+func sendgridBatch(t testing.TB) []byte {
+	t.Helper()
+	var events [][]byte
+	for _, name := range []string{"processed", "deferred", "delivered", "open", "click"} {
+		event := sampleBody("sendgrid/testdata/undeclared/" + name + ".json")(t)
+		event = event[len("[") : len(event)-len("]")]
+		events = append(events, event, event)
+	}
+	return slices.Concat([]byte("["), bytes.Join(events, []byte(",")), []byte("]\r\n"))
+}
+
+// formBody returns a sample that is a form.
+func formBody(path string) func(testing.TB) []byte {
+	return func(t testing.TB) []byte {
+		t.Helper()
+		return samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body
 	}
 }
 

@@ -18,6 +18,7 @@ var inventedKeys = map[string][]string{
 		"statuses[].recipients", "statuses[].recipients[].n",
 	},
 	"oneroute": {"headers[].kept"},
+	"twilio":   {"BrandNew"},
 }
 
 // TestEveryKeyHasAPlace expects each key of each sample to be read for a field of the event,

@@ -46,8 +46,10 @@ type Vendor struct {
 
 	// Pieces yields the payloads of the single native events in a payload, each of which
 	// decodes by itself to just its events, in the order of the payload. A piece is a part of
-	// the payload, or a document of its own. Together the pieces have all of the payload, and
-	// they are no larger than SliceLimit. Nil where a payload is always of one native event.
+	// the payload, or a document of its own, which Decode releases before it asks for the next
+	// piece. Together the pieces have all of the payload, and they are no larger than
+	// SliceLimit. An object without pieces is decoded as a whole. Nil where a payload is always
+	// of one native event.
 	Pieces func(payload.Value) iter.Seq[payload.Value]
 	// Named returns the native event that the payload itself names, "" if it
 	// names none. Nil where no payload of the vendor does.
