@@ -97,6 +97,24 @@ var comparisons = []comparison{
 		decoder:  "twilio_decode: { event: incoming_message }",
 		bloblang: mappings("twilio"),
 	},
+	{
+		name:     "whatsapp",
+		body:     sampleBody("whatsapp/testdata/undeclared/text_reply.json"),
+		decoder:  "whatsapp_decode: {}",
+		bloblang: mappings("whatsapp"),
+	},
+	{
+		name:     "whatsapp_statuses",
+		body:     sampleBody("whatsapp/testdata/undeclared/statuses_10.json"),
+		decoder:  "whatsapp_decode: {}",
+		bloblang: mappings("whatsapp_statuses", "whatsapp_status"),
+	},
+	{
+		name:     "telnyx",
+		body:     sampleBody("telnyx/testdata/undeclared/message_finalized_delivered.json"),
+		decoder:  "telnyx_decode: {}",
+		bloblang: mappings("telnyx"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.
