@@ -18,6 +18,11 @@ var inventedKeys = map[string][]string{
 		"statuses[].recipients", "statuses[].recipients[].n",
 	},
 	"oneroute": {"headers[].kept"},
+	"twilio":   {"BrandNew"},
+	"whatsapp": {
+		"batch_id", "entry[].uid", "entry[].changes[].seq", "entry[].changes[].value.contacts[]", "entry[].changes[].value.shard",
+		"entry[].changes[].value.statuses",
+	},
 }
 
 // TestEveryKeyHasAPlace expects each key of each sample to be read for a field of the event,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -49,6 +50,9 @@ A folder undeclared holds bodies for which no route declares the native event.`,
 			case one:
 				body, err := fs.ReadFile(v.Samples, "testdata/"+native+"/"+name+".json")
 				if err != nil {
+					body, err = fs.ReadFile(v.Samples, "testdata/"+native+"/"+name+".form")
+				}
+				if err != nil {
 					return misused("looking for the sample %s: expected a line of hookswitch samples %s", c.Args().First(), v.Name)
 				}
 				_, err = c.App.Writer.Write(body)
@@ -70,11 +74,11 @@ func listSamples(out io.Writer, v *vendors.Vendor) error {
 	if v.Samples == nil {
 		return nil
 	}
-	return fs.WalkDir(v.Samples, "testdata", func(path string, entry fs.DirEntry, err error) error {
+	return fs.WalkDir(v.Samples, "testdata", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "%s/%s\n", v.Name, strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), ".json"))
+		_, err = fmt.Fprintf(out, "%s/%s\n", v.Name, strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), path.Ext(file)))
 		return err
 	})
 }

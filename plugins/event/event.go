@@ -407,6 +407,8 @@ type Attribution struct {
 	GCLID          string      `json:"gclid,omitempty" doc:"The click id of Google." pii:"personal"`
 	FBCLID         string      `json:"fbclid,omitempty" doc:"The click id of Facebook." pii:"personal"`
 	MSCLKID        string      `json:"msclkid,omitempty" doc:"The click id of Microsoft." pii:"personal"`
+	CTWACLID       string      `json:"ctwa_clid,omitempty" doc:"The click id of Meta's ads that open a chat in WhatsApp." pii:"personal"`
+	AdID           string      `json:"ad_id,omitempty" doc:"The id of the ad or post that the contact came from, as the network of the ad gives it." pii:"none"`
 	Device         string      `json:"device,omitempty" doc:"The kind of device, in the words of the vendor." pii:"none"`
 	SessionID      string      `json:"session_id,omitempty" doc:"The vendor's id of the contact's visit to the website." pii:"personal"`
 	Milestones     []Milestone `json:"milestones,omitempty" doc:"The touches of the contact with the marketing."`

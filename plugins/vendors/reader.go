@@ -195,13 +195,14 @@ func init() {
 	}
 }
 
-// Direction reads inbound or outbound.
+// Direction reads inbound or outbound, or a word that begins so: outbound-dial.
 func (r *Reader) Direction(field string, values ...payload.Value) event.Direction {
 	return event.Direction(r.read(field, event.NotInList, parseDirection, values))
 }
 
 func parseDirection(s string) (string, bool) {
-	return s, s == string(event.Inbound) || s == string(event.Outbound)
+	direction, _, _ := strings.Cut(s, "-")
+	return direction, direction == string(event.Inbound) || direction == string(event.Outbound)
 }
 
 // Channel reads a medium, in any letter case. A medium that the list of channels does not
@@ -277,13 +278,38 @@ func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	}
 	pairs := make([]event.Pair, 0, open.Len())
 	for name, member := range open.Members() {
-		value, ok := member.Scalar()
-		if !ok && member.Kind() != payload.Null {
-			value = member.Text()
-		}
-		pairs = append(pairs, event.Pair{Name: name, Value: value})
+		pairs = append(pairs, pair(name, member))
 	}
 	return pairs
+}
+
+// Others reads the members of an object that are not known, where customers of the vendor put
+// members of their own beside those of the vendor. They are read as Pairs reads an open map. They
+// do not tell what native event the payload is of, so they do not count as keys that were read.
+func (r *Reader) Others(field string, v payload.Value, known map[string]bool) []event.Pair {
+	var pairs []event.Pair
+	for name, member := range v.Members() {
+		if known[name] {
+			continue
+		}
+		if r.trace != nil {
+			r.trace.note(field, []payload.Value{member})
+			r.trace.other[member] = true
+		}
+		if pairs == nil {
+			pairs = make([]event.Pair, 0, 4) // few customers have more
+		}
+		pairs = append(pairs, pair(name, member))
+	}
+	return pairs
+}
+
+func pair(name string, member payload.Value) event.Pair {
+	value, ok := member.Scalar()
+	if !ok && member.Kind() != payload.Null {
+		value = member.Text()
+	}
+	return event.Pair{Name: name, Value: value}
 }
 
 // Objects yields the members of an open map whose values are objects.
