@@ -45,6 +45,11 @@ func (c *change) kinds() []kind {
 	return kinds[field]
 }
 
+// envelope is how many bytes an event may have, at most, besides its raw and what its data
+// repeats of the raw. A slice counts as larger by so much, because what slices share is
+// repeated in the data of each event, too.
+const envelope = 1 << 10
+
 // pieces yields the slices of a payload.
 func pieces(document payload.Value) iter.Seq[payload.Value] {
 	return func(yield func(payload.Value) bool) {
@@ -56,7 +61,7 @@ func pieces(document payload.Value) iter.Seq[payload.Value] {
 		peopleOf := map[payload.Value]*people{}
 		for s := range slicesOf(document, peopleOf) {
 			count++
-			size += s.size()
+			size += s.size() + envelope
 		}
 		if count == 1 || size > vendors.SliceLimit(document, count) {
 			yield(document)

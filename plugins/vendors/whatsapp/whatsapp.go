@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -24,10 +25,16 @@ func init() {
 		Title:     "WhatsApp",
 		Page:      "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview",
 		Setup:     "App Dashboard > WhatsApp > Configuration: the callback URL is `/whatsapp`, and the verify token the value of `WHATSAPP_VERIFY_TOKEN`; subscribe to the field `messages`, and to others as needed.",
-		Signature: &vendors.Signature{Header: "X-Hub-Signature-256", Hash: crypto.SHA256, Encoding: vendors.Hex, Prefix: "sha256="},
 		SecretEnv: "WHATSAPP_APP_SECRET",
-		Samples:   samples,
-		RawOnly:   rawOnly,
+		Signing:   signing.HMAC{Header: "X-Hub-Signature-256", Hash: crypto.SHA256, Encoding: signing.Hex, Prefix: "sha256="},
+		Handshake: &vendors.Handshake{
+			Query:     map[string]string{"hub.mode": "subscribe"},
+			Token:     "hub.verify_token",
+			Challenge: "hub.challenge",
+			SecretEnv: "WHATSAPP_VERIFY_TOKEN",
+		},
+		Samples: samples,
+		RawOnly: rawOnly,
 		Events: []vendors.NativeEvent{
 			{Name: "messages", Types: []string{event.MessageReceived, "whatsapp.messages"}, Convert: messageReceived},
 			{Name: "smb_message_echoes", Types: []string{event.MessageSent, "whatsapp.smb_message_echoes"}, Convert: messageEchoed},
