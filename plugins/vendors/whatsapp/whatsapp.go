@@ -273,6 +273,12 @@ type callPermissionReply struct {
 	Response payload.Value `json:"response"`
 }
 
+// system tells of the contact's new number or id.
+type system struct {
+	Body           payload.Value `json:"body"`
+	PreviousUserID payload.Value `json:"previous_user_id"`
+}
+
 type order struct {
 	Text payload.Value `json:"text"`
 }
@@ -408,7 +414,8 @@ func messageReceived(in *vendors.Input) vendors.Draft {
 		return n.other()
 	}
 	m := payload.Bind[message](n.part)
-	draft := n.message(&m, event.MessageReceived, m.From, m.FromUserID)
+	id := first(m.FromUserID, object[system](n.read, "contact.id", m.System).PreviousUserID)
+	draft := n.message(&m, event.MessageReceived, m.From, id)
 	draft.Data.Direction = event.Inbound
 	n.read.Note("message.from", m.From)
 	draft.Data.Message.From = draft.Data.Contact.Phone
@@ -525,7 +532,7 @@ func (m *message) convert(r *vendors.Reader, to *event.Message) {
 		form.Body,
 		object[callPermissionReply](r, "message", i.CallPermissionReply).Response,
 		object[order](r, "message", m.Order).Text,
-		object[body](r, "message.text", m.System).Body,
+		object[system](r, "message.text", m.System).Body,
 	))
 }
 
