@@ -36,10 +36,21 @@ func init() {
 		Samples: samples,
 		RawOnly: rawOnly,
 		Events: []vendors.NativeEvent{
+			about("account_alerts"),
+			about("account_review_update"),
+			about("account_update"),
+			about("business_capability_update"),
 			{Name: "calls", Types: []string{event.CallCompleted, event.CallStarted, event.CallRinging, event.CallAnswered, "whatsapp.calls"}, Convert: called},
+			about("message_template_components_update"),
+			about("message_template_quality_update"),
+			about("message_template_status_update"),
 			{Name: "messages", Types: []string{event.MessageReceived, "whatsapp.messages"}, Convert: messageReceived},
+			about("phone_number_name_update"),
+			about("phone_number_quality_update"),
+			about("security"),
 			{Name: "smb_message_echoes", Types: []string{event.MessageSent, "whatsapp.smb_message_echoes"}, Convert: messageEchoed},
 			{Name: "statuses", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageRead, event.MessageSent, "whatsapp.statuses"}, Convert: statusChanged},
+			about("template_category_update"),
 			{Name: "user_preferences", Types: []string{event.ContactUnsubscribed, event.ContactSubscribed, "whatsapp.user_preferences"}, Convert: preferenceChanged, RawOnly: preferenceRawOnly},
 		},
 		Pieces:    pieces,
@@ -47,6 +58,15 @@ func init() {
 		Other:     other,
 		Numbering: event.WithoutPlus,
 	})
+}
+
+// about returns a native event that is about the account, its numbers or its templates.
+func about(name string) vendors.NativeEvent {
+	return vendors.NativeEvent{Name: name, Types: []string{"whatsapp." + name}, Convert: other, RawOnly: aboutRawOnly}
+}
+
+var aboutRawOnly = []vendors.RawOnly{
+	{Reason: "the event is about the account, and not about a message, a call or a person", Keys: []string{"entry[].changes[].value"}},
 }
 
 // rawOnly has the keys that no native event reads.
@@ -65,7 +85,7 @@ var rawOnly = []vendors.RawOnly{
 		"entry[].changes[].value.user_preferences[].parent_user_id",
 	}},
 	{Reason: "a name that the person may change at any time", Keys: []string{"entry[].changes[].value.contacts[].profile.username"}},
-	{Reason: "a hash that tells when the person has another device", Keys: []string{
+	{Reason: "a hash of the person's identity", Keys: []string{
 		"entry[].changes[].value.contacts[].identity_key_hash",
 		"entry[].changes[].value.statuses[].recipient_identity_key_hash",
 	}},
