@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,12 @@ var comparisons = []comparison{
 		body:     sampleBody("callrail/testdata/post_call/abandoned.json"),
 		decoder:  "callrail_decode: { event: post_call }",
 		bloblang: mappings("callrail"),
+	},
+	{
+		name:     "mailgun",
+		body:     sampleBody("mailgun/testdata/undeclared/delivered_every_key.json"),
+		decoder:  "mailgun_decode: {}",
+		bloblang: mappings("mailgun"),
 	},
 	{
 		name:     "mobiniti",
@@ -73,6 +80,12 @@ var comparisons = []comparison{
 		bloblang: mappings("postmark"),
 	},
 	{
+		name:     "sendgrid",
+		body:     sendgridBatch,
+		decoder:  "sendgrid_decode: {}",
+		bloblang: `processors: [ { unarchive: { format: json_array } }, { mapping: 'from "./bloblang/sendgrid.blobl"' } ]`,
+	},
+	{
 		name:     "supersend",
 		body:     sampleBody("supersend/testdata/undeclared/click.json"),
 		decoder:  "supersend_decode: {}",
@@ -84,6 +97,18 @@ var comparisons = []comparison{
 		decoder:  "twilio_decode: { event: incoming_message }",
 		bloblang: mappings("twilio"),
 	},
+	{
+		name:     "whatsapp",
+		body:     sampleBody("whatsapp/testdata/undeclared/text_reply.json"),
+		decoder:  "whatsapp_decode: {}",
+		bloblang: mappings("whatsapp"),
+	},
+	{
+		name:     "whatsapp_statuses",
+		body:     sampleBody("whatsapp/testdata/undeclared/statuses_10.json"),
+		decoder:  "whatsapp_decode: {}",
+		bloblang: mappings("whatsapp_statuses", "whatsapp_status"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.
@@ -94,6 +119,19 @@ func sampleBody(path string) func(testing.TB) []byte {
 		require.NoError(t, json.Compact(&body, samples.At(t, filepath.Join("..", "plugins", "vendors", path)).Body))
 		return body.Bytes()
 	}
+}
+
+// sendgridBatch returns ten events of SendGrid: those of its samples, which are arrays of one
+// event each, twice.
+func sendgridBatch(t testing.TB) []byte {
+	t.Helper()
+	var events [][]byte
+	for _, name := range []string{"processed", "deferred", "delivered", "open", "click"} {
+		event := sampleBody("sendgrid/testdata/undeclared/" + name + ".json")(t)
+		event = event[len("[") : len(event)-len("]")]
+		events = append(events, event, event)
+	}
+	return slices.Concat([]byte("["), bytes.Join(events, []byte(",")), []byte("]\r\n"))
 }
 
 // formBody returns a sample that is a form.

@@ -38,7 +38,7 @@ func TestConfigs(t *testing.T) {
 		}
 		doors++
 		for _, line := range []string{
-			`vendors: "${HOOKSWITCH_VENDORS:}"`, `unverified: ${HOOKSWITCH_UNVERIFIED:false}`, `address: ${HOOKSWITCH_ADDRESS:127.0.0.1:8080}`,
+			`vendors: "${HOOKSWITCH_VENDORS:}"`, `unverified: ${HOOKSWITCH_UNVERIFIED:false}`, `public_url: "${HOOKSWITCH_PUBLIC_URL:}"`, `address: ${HOOKSWITCH_ADDRESS:127.0.0.1:8080}`,
 			`cert_file: "${HOOKSWITCH_TLS_CERT_FILE:}"`, `key_file: "${HOOKSWITCH_TLS_KEY_FILE:}"`, `client_ca_file: "${HOOKSWITCH_TLS_CLIENT_CA_FILE:}"`,
 		} {
 			require.Contains(t, config, "    "+line+"\n", path)

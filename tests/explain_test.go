@@ -19,6 +19,10 @@ var inventedKeys = map[string][]string{
 	},
 	"oneroute": {"headers[].kept"},
 	"twilio":   {"BrandNew"},
+	"whatsapp": {
+		"batch_id", "entry[].uid", "entry[].changes[].seq", "entry[].changes[].value.contacts[]", "entry[].changes[].value.shard",
+		"entry[].changes[].value.statuses",
+	},
 }
 
 // TestEveryKeyHasAPlace expects each key of each sample to be read for a field of the event,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 	"github.com/hookswitch/hookswitch/tests/promises"
 )
@@ -113,6 +114,17 @@ func allGrown(t testing.TB) (all []grown) {
 			}
 			taken[place] = true
 			g := grown{vendor: s.vendor, event: s.delivery.Event}
+			if document.Kind() == payload.Array && len(path) < 2 {
+				if len(path) == 0 {
+					g.name = place + " has more elements"
+					own := ownOf(t, text)
+					g.body = func(bytes int) string {
+						return "[" + fill(bytes, func(i int) string { return numbered(own[i%len(own)], i) }) + "]"
+					}
+					all = append(all, g)
+				}
+				continue // an element that is no object is refused
+			}
 			if len(path) == 0 {
 				g.name = place + " has more members"
 				g.body = func(bytes int) string {

@@ -58,7 +58,7 @@ func TestDocs(t *testing.T) {
 	}
 	require.Greater(t, named, 100)
 	for name, expected := range map[string][]string{
-		"webhook":         {"# webhook (input)", "### limits.body", `- Default: "8MiB"`, "webhook_deliveries", "```yaml\npath: /callrail/{event}", "## Example: Two vendors, verified", "| movement | `MOVEMENT_PATH_TOKEN` | in the path |"},
+		"webhook":         {"# webhook (input)", "### limits.body", `- Default: "8MiB"`, "webhook_deliveries", "```yaml\npath: /callrail/{event}", "## Example: Two vendors, verified", "| movement | `MOVEMENT_PATH_TOKEN` | secret in the URL |"},
 		"webhook_decode":  {"# webhook_decode (processor)", "### max_events", "- Default: 20000", "decode_reason"},
 		"callrail_decode": {"# callrail_decode (processor)", "`post_call`"},
 		"dead_letter":     {"# dead_letter (processor)", "`malformed`, `too_many_events`, `event_too_large`, `misconfigured`, `failed`", "webhook_dead_letters"},

@@ -35,10 +35,13 @@ of which go the native event and the secret:
   hookswitch send --vendor callrail --event post_call http://127.0.0.1:8080/callrail/second/{event}
 
 The secret comes from the variable that the webhook input reads, or from the file
-that its twin <variable>_FILE names:
+that its twin <variable>_FILE names. A vendor whose variable ends in _PRIVATE_KEY
+signs with a key that only it has; "hookswitch vendors <vendor>" tells how to make a
+pair with openssl to try a deployment.
 ` + secretVariables() + `
 Without it the delivery is posted unsigned. A body that does not begin as JSON is
-sent as a form. It fails unless the answer is 2xx.
+sent as a form. Vendors that sign the URL sign --public-url and the path, as the
+public_url of the input has it. It fails unless the answer is 2xx.
 
 With --set the body is edited before it is signed:
 
@@ -65,7 +68,7 @@ With --set the body is edited before it is signed:
 func secretVariables() string {
 	var b strings.Builder
 	for _, v := range vendors.All() {
-		fmt.Fprintf(&b, "\n  %-10s %s", v.Name, v.SecretEnv)
+		fmt.Fprintf(&b, "\n  %-10s %s", v.Name, v.SigningEnv())
 	}
 	return b.String() + "\n"
 }
@@ -95,7 +98,7 @@ func send(ctx context.Context, out io.Writer, to, vendor, native, file, header, 
 	}
 	variable := v.SecretEnv
 	if scheme.Reads().PublicKey {
-		variable = privateKeyVariable(v)
+		variable = v.SigningEnv()
 	}
 	secret, err := webhook.ReadSecret(variable)
 	if err != nil {
@@ -160,12 +163,6 @@ func urlOfVendor(to, public string) (string, error) {
 		return "", errors.New("reading URL: expected one such as http://127.0.0.1:8080/callrail/post_call") // which may hold the secret
 	}
 	return strings.TrimRight(public, "/") + u.RequestURI(), nil
-}
-
-// privateKeyVariable names the variable of the private key of a vendor whose secret is a
-// public key.
-func privateKeyVariable(v *vendors.Vendor) string {
-	return strings.TrimSuffix(v.SecretEnv, signing.PublicKeySuffix) + signing.PrivateKeySuffix
 }
 
 // pathOf is where the webhook input takes the deliveries of a vendor.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
@@ -64,6 +65,12 @@ func describeVendor(out io.Writer, v *vendors.Vendor) error {
 	fmt.Fprintf(&rows, "set up\t%s\n", strings.ReplaceAll(v.Setup, "`", ""))
 	fmt.Fprintf(&rows, "proof\t%s\n", v.Signing.Proof())
 	fmt.Fprintf(&rows, "variables\t%[1]s, or a file named by %[1]s_FILE; %[1]s_OLD while it is replaced\n", v.SecretEnv)
+	if v.Signing.Reads().URL {
+		rows.WriteString("public URL\tneeded, as the vendor signs it: public_url of the input, HOOKSWITCH_PUBLIC_URL of the shipped configs\n")
+	}
+	if h := v.Handshake; h != nil {
+		fmt.Fprintf(&rows, "handshake\tanswered if %[1]s, or a file named by %[1]s_FILE, holds the token that the vendor was told\n", h.SecretEnv)
+	}
 	if v.Named != nil {
 		fmt.Fprintf(&rows, "URL\thttps://<host>%s\n", path)
 	}
@@ -86,5 +93,31 @@ func describeVendor(out io.Writer, v *vendors.Vendor) error {
 	if !v.Closed {
 		fmt.Fprintf(&rows, "another\t%s.<native event>\n", v.Name)
 	}
-	return writeTable(out, rows.String())
+	if err := writeTable(out, rows.String()); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, keyPair(v))
+	return err
+}
+
+// keyPair says how to try a deployment with a pair of keys of one's own. It returns nothing
+// for a vendor that does not sign with a private key.
+func keyPair(v *vendors.Vendor) string {
+	var algorithm string
+	switch v.Signing.(type) {
+	case signing.ECDSA:
+		algorithm = "EC -pkeyopt ec_paramgen_curve:P-256"
+	case signing.Ed25519:
+		algorithm = "ed25519"
+	default:
+		return ""
+	}
+	return fmt.Sprintf(`
+%s signs with a private key that only it has. To try a deployment, make a pair of your own:
+
+  openssl genpkey -algorithm %s -out private.pem
+  openssl pkey -in private.pem -pubout -out public.pem
+
+Run the deployment with %s_FILE=public.pem, and send with %s_FILE=private.pem.
+`, v.Title, algorithm, v.SecretEnv, v.SigningEnv())
 }

@@ -125,7 +125,7 @@ func commonFields() []*service.ConfigField {
 			LintRule(literal(delivery.AccountPattern, delivery.AccountLabel)).
 			Default(fromMeta(delivery.KeyAccount)),
 		service.NewInterpolatedStringField(fieldContentType).
-			Description("The Content-Type of the delivery. Without it the body's first byte tells JSON from a form.").
+			Description("The Content-Type of the delivery, with its parameters: a form's charset, and the boundary of a multipart form. Without it the body's first byte tells JSON from a form.").
 			Default(fromMeta(delivery.KeyContentType)).
 			Advanced(),
 		service.NewInterpolatedStringField(fieldReceivedAt).
@@ -369,7 +369,7 @@ const (
 
 var jobs = sync.Pool{New: func() any {
 	j := &job{}
-	j.emit = j.add
+	j.emit = func(e event.Event) error { return j.add(&e) }
 	j.noteKey = func(key string, _ any) error {
 		j.keys = append(j.keys, key)
 		return nil
@@ -390,7 +390,7 @@ func (j *job) free() {
 }
 
 // add encodes an event. It refuses an event that is too large.
-func (j *job) add(e event.Event) error {
+func (j *job) add(e *event.Event) error {
 	switch j.raw {
 	case rawText:
 		e.Data.Raw = event.Raw(payload.AppendString(make([]byte, 0, len(e.Data.Raw)+len(e.Data.Raw)/4), string(e.Data.Raw)))

@@ -96,7 +96,9 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 				b = append(append(b, key...), v.String()...)
 			}
 		case object:
-			b = appendObject(b, key, m, at)
+			if !isZero(at, m.size) {
+				b = appendObject(b, key, m, at)
+			}
 		case pointer:
 			b = appendObject(b, key, m, *(*unsafe.Pointer)(at))
 		case texts:
@@ -106,6 +108,17 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 		}
 	}
 	return b
+}
+
+// isZero reports whether the words of a struct are all 0, as those of most objects are. A
+// struct has whole words only, because each has a string.
+func isZero(p unsafe.Pointer, size uintptr) bool {
+	for _, word := range unsafe.Slice((*uintptr)(p), size/unsafe.Sizeof(uintptr(0))) {
+		if word != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // appendObject appends the object at p, if it has a field.

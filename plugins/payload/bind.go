@@ -9,8 +9,7 @@ import (
 )
 
 // Bind returns a native structure that is filled from an object, as BindTo fills it.
-func Bind[T any](v Value) T {
-	var native T
+func Bind[T any](v Value) (native T) {
 	BindTo(v, &native)
 	return native
 }

@@ -196,7 +196,7 @@ func TestMultipart(t *testing.T) {
 
 // TestFormMemory holds ParseBody to what its comment says of memory.
 func TestFormMemory(t *testing.T) {
-	const size = 4 << 20
+	const size = 1 << 20
 	full := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	latin := urlencoded + "; charset=iso-8859-1"
 	disposition := "--xyz\r\nContent-Disposition: form-data; name=a"

@@ -30,7 +30,7 @@ func (f *form) readMultipart(body, boundary string, charset charset) error {
 	var content bytes.Buffer
 	for n := 1; ; n++ {
 		part, err := parts.NextPart() // which decodes quoted-printable
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

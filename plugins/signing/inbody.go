@@ -151,16 +151,16 @@ func (p *proof) findInParts(parts *multipart.Reader) bool {
 func (p *proof) findInJSON(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	err := eachMember(d, func(key string) error {
-		if key != "signature" {
+	return onlyObject(d, func(name string) error {
+		if name != "signature" {
 			return d.SkipValue()
 		}
 		*p = proof{}
 		if d.PeekKind() != '{' {
 			return d.SkipValue()
 		}
-		return eachMember(d, func(key string) error {
-			field := p.field(key)
+		return eachMember(d, func(name string) error {
+			field := p.field(name)
 			if field == nil {
 				return d.SkipValue()
 			}
@@ -176,18 +176,24 @@ func (p *proof) findInJSON(text []byte) bool {
 			}
 			return err
 		})
-	})
-	if err != nil {
-		return false
-	}
-	_, err = d.ReadToken() // which has to be the end
-	return errors.Is(err, io.EOF)
+	}) == nil
 }
 
-var errNoObject = errors.New("expected an object")
+var errNoObject = errors.New("expected one object")
+
+// onlyObject reads an object with nothing behind it, as eachMember does.
+func onlyObject(d *jsontext.Decoder, read func(name string) error) error {
+	if err := eachMember(d, read); err != nil {
+		return err
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return errNoObject
+	}
+	return nil
+}
 
 // eachMember reads an object, and calls read where the value of each member begins.
-func eachMember(d *jsontext.Decoder, read func(key string) error) error {
+func eachMember(d *jsontext.Decoder, read func(name string) error) error {
 	begin, err := d.ReadToken()
 	if err != nil {
 		return err
@@ -196,11 +202,11 @@ func eachMember(d *jsontext.Decoder, read func(key string) error) error {
 		return errNoObject
 	}
 	for d.PeekKind() != '}' {
-		key, err := d.ReadToken()
+		name, err := d.ReadToken()
 		if err != nil {
 			return err
 		}
-		if err := read(key.String()); err != nil {
+		if err := read(name.String()); err != nil {
 			return err
 		}
 	}
@@ -243,12 +249,12 @@ func (p *proof) replaceInJSON(body []byte) ([]byte, error) {
 	d, e := jsontext.NewDecoder(bytes.NewReader(body)), jsontext.NewEncoder(&b)
 	err := e.WriteToken(jsontext.BeginObject)
 	if err == nil {
-		err = eachMember(d, func(key string) error {
+		err = onlyObject(d, func(name string) error {
 			value, err := d.ReadValue()
-			if err != nil || key == "signature" {
+			if err != nil || name == "signature" {
 				return err
 			}
-			return errors.Join(e.WriteToken(jsontext.String(key)), e.WriteValue(value))
+			return errors.Join(e.WriteToken(jsontext.String(name)), e.WriteValue(value))
 		})
 	}
 	if err != nil {

@@ -14,13 +14,6 @@ import (
 	"strings"
 )
 
-// A public key stands in an environment variable whose name ends in PublicKeySuffix. The
-// variable of the private key, with which [Scheme] signs, ends in PrivateKeySuffix instead.
-const (
-	PublicKeySuffix  = "_PUBLIC_KEY"
-	PrivateKeySuffix = "_PRIVATE_KEY"
-)
-
 // ECDSA is a signature by an ECDSA key in a header: the ASN.1 signature of the SHA-256
 // digest, in base64. The secret is the public key, in PKIX form: its base64, or PEM. Sign
 // takes the private key in PKCS #8 form: its base64, or PEM.

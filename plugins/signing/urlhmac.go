@@ -75,7 +75,7 @@ type urlVerifier struct {
 
 func (v *urlVerifier) Verify(r *Request) int {
 	value, ok := single(r.Header, v.header)
-	if !ok {
+	if !ok || r.URL == "" {
 		return 0
 	}
 	presented := Base64.decode(value, crypto.SHA1.Size())

@@ -231,15 +231,6 @@ func (c *completion) decode(document payload.Value, mended bool) error {
 	})
 }
 
-// give makes an event from a draft and gives it away, unless the delivery has given as many
-// events as it may.
-func (c *completion) give(draft *Draft) error {
-	if c.events++; c.events > c.in.MaxEvents {
-		return c.in.TooMany()
-	}
-	return c.emit(c.complete(draft))
-}
-
 // unlikeDeclared reports whether the route declares a native event but the payload has none
 // of the keys that the conversion reads. It has to be called after the conversion.
 func (c *completion) unlikeDeclared() bool {
@@ -302,21 +293,20 @@ const maxPooledText = 64 << 10
 
 var completions = sync.Pool{New: func() any { return &completion{text: make([]byte, 0, 512)} }}
 
-// complete makes an event from a draft.
-func (c *completion) complete(draft *Draft) event.Event {
-	v, d := c.vendor, c.delivery
-	e := event.Event{
-		SpecVersion:     event.SpecVersion,
-		Source:          v.source,
-		Type:            draft.Type,
-		Time:            draft.Time,
-		DataContentType: "application/json",
-		Vendor:          v.Name,
-		VendorEvent:     c.in.Event,
-		EventBasis:      c.basis,
-		DeliveryID:      d.ID,
-		Data:            draft.Data,
+// give makes an event from a draft and emits the event, unless the delivery has given as many
+// events as it may. The event is built field by field: a literal would be built elsewhere, and
+// copied as a whole.
+func (c *completion) give(draft *Draft) error {
+	if c.events++; c.events > c.in.MaxEvents {
+		return c.in.TooMany()
 	}
+	var e event.Event
+	v, d := c.vendor, c.delivery
+	e.SpecVersion, e.DataContentType = event.SpecVersion, "application/json"
+	e.Source, e.Vendor = v.source, v.Name
+	e.VendorEvent, e.EventBasis = c.in.Event, c.basis
+	e.Type, e.Time, e.Data = draft.Type, draft.Time, draft.Data
+	e.DeliveryID = d.ID
 	if d.Account != "" {
 		e.Source += "/" + d.Account
 	}
@@ -347,7 +337,7 @@ func (c *completion) complete(draft *Draft) event.Event {
 	if t := c.in.reader.trace; t != nil {
 		t.complete(draft)
 	}
-	return e
+	return c.emit(e)
 }
 
 // name sets the id, the subject and the partition key of an event.

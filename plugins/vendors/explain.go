@@ -104,6 +104,7 @@ type trace struct {
 	// of the payload of one native event
 	fields map[payload.Value][]string // what was read from a value
 	open   map[payload.Value]bool     // the objects that are read as open maps
+	other  map[payload.Value]bool     // the members that customers have put beside those of the vendor
 	texts  []given
 	events []event.Event
 
@@ -113,7 +114,8 @@ type trace struct {
 
 // begin begins with the payload of a native event.
 func (t *trace) begin() {
-	t.fields, t.open, t.texts, t.events = map[payload.Value][]string{}, map[payload.Value]bool{}, nil, nil
+	t.fields, t.texts, t.events = map[payload.Value][]string{}, nil, nil
+	t.open, t.other = map[payload.Value]bool{}, map[payload.Value]bool{}
 }
 
 // walk collects the keys of the payload of a native event that was decoded.
@@ -206,7 +208,7 @@ func (t *trace) value(name string, v payload.Value, outer []string) {
 		empty = false
 	}
 	for member, value := range v.Members() {
-		if t.open[v] {
+		if t.open[v] || t.other[value] {
 			member = "*"
 		}
 		t.value(strings.TrimPrefix(name+"."+member, "."), value, fields)

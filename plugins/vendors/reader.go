@@ -278,13 +278,38 @@ func (r *Reader) Pairs(field string, v payload.Value) []event.Pair {
 	}
 	pairs := make([]event.Pair, 0, open.Len())
 	for name, member := range open.Members() {
-		value, ok := member.Scalar()
-		if !ok && member.Kind() != payload.Null {
-			value = member.Text()
-		}
-		pairs = append(pairs, event.Pair{Name: name, Value: value})
+		pairs = append(pairs, pair(name, member))
 	}
 	return pairs
+}
+
+// Others reads the members of an object that are not known, where customers of the vendor put
+// members of their own beside those of the vendor. They are read as Pairs reads an open map. They
+// do not tell what native event the payload is of, so they do not count as keys that were read.
+func (r *Reader) Others(field string, v payload.Value, known map[string]bool) []event.Pair {
+	var pairs []event.Pair
+	for name, member := range v.Members() {
+		if known[name] {
+			continue
+		}
+		if r.trace != nil {
+			r.trace.note(field, []payload.Value{member})
+			r.trace.other[member] = true
+		}
+		if pairs == nil {
+			pairs = make([]event.Pair, 0, 4) // few customers have more
+		}
+		pairs = append(pairs, pair(name, member))
+	}
+	return pairs
+}
+
+func pair(name string, member payload.Value) event.Pair {
+	value, ok := member.Scalar()
+	if !ok && member.Kind() != payload.Null {
+		value = member.Text()
+	}
+	return event.Pair{Name: name, Value: value}
 }
 
 // Objects yields the members of an open map whose values are objects.

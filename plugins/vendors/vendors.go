@@ -46,8 +46,10 @@ type Vendor struct {
 
 	// Pieces yields the payloads of the single native events in a payload, each of which
 	// decodes by itself to just its events, in the order of the payload. A piece is a part of
-	// the payload, or a document of its own. Together the pieces have all of the payload, and
-	// they are no larger than SliceLimit. Nil where a payload is always of one native event.
+	// the payload, or a document of its own, which Decode releases before it asks for the next
+	// piece. Together the pieces have all of the payload, and they are no larger than
+	// SliceLimit. An object without pieces is decoded as a whole. Nil where a payload is always
+	// of one native event.
 	Pieces func(payload.Value) iter.Seq[payload.Value]
 	// Named returns the native event that the payload itself names, "" if it
 	// names none. Nil where no payload of the vendor does.
@@ -111,6 +113,15 @@ func SliceLimit(whole payload.Value, slices int) int { return 8*len(whole.Text()
 // SecretInPath reports whether the URL that the vendor is given holds its secret.
 func (v *Vendor) SecretInPath() bool { return v.Signing.Reads().Token }
 
+// SigningEnv names the environment variable of what the vendor signs with: the secret, or the
+// private key of the pair whose public key is the secret.
+func (v *Vendor) SigningEnv() string {
+	if name, public := strings.CutSuffix(v.SecretEnv, publicKeySuffix); public {
+		return name + "_PRIVATE_KEY"
+	}
+	return v.SecretEnv
+}
+
 // Native returns the native event of that name.
 func (v *Vendor) Native(name string) (*NativeEvent, bool) {
 	for i := range v.Events {
@@ -137,6 +148,8 @@ var (
 	secretEnv  = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 )
 
+const publicKeySuffix = "_PUBLIC_KEY"
+
 // Register adds a vendor. It panics if the vendor is not whole: a distribution
 // with such a vendor must not start.
 func Register(v Vendor) {
@@ -151,8 +164,8 @@ func Register(v Vendor) {
 		v.SecretEnv = strings.ToUpper(v.Name) + "_PATH_TOKEN"
 	}
 	mustHold(secretEnv.MatchString(v.SecretEnv), "vendor %s: the environment variable of its secret has to match %v", v.Name, secretEnv)
-	mustHold(strings.HasSuffix(v.SecretEnv, signing.PublicKeySuffix) == v.Signing.Reads().PublicKey,
-		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, signing.PublicKeySuffix)
+	mustHold(strings.HasSuffix(v.SecretEnv, publicKeySuffix) == v.Signing.Reads().PublicKey,
+		"vendor %s: the environment variable of its secret has to end in %s where that is a public key, and only there", v.Name, publicKeySuffix)
 	if h := v.Handshake; h != nil {
 		mustHold(h.Token != "" && h.Challenge != "", "vendor %s: its handshake has to have a token and a challenge", v.Name)
 		mustHold(secretEnv.MatchString(h.SecretEnv) && h.SecretEnv != v.SecretEnv,

@@ -41,8 +41,16 @@ func newConfig(conf *service.ParsedConfig, env environment, log *service.Logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.loadSecrets(env, log); err != nil {
+	if err := c.load(env, log); err != nil {
 		return nil, err
+	}
+	return c, nil
+}
+
+// load completes a configuration with what its routes need of the environment.
+func (c *config) load(env environment, log *service.Logger) error {
+	if err := c.loadSecrets(env, log); err != nil {
+		return err
 	}
 	c.wanted = []string{"Content-Type", "Content-Encoding"}
 	var public []string
@@ -59,7 +67,7 @@ func newConfig(conf *service.ParsedConfig, env environment, log *service.Logger)
 	if len(public) > 0 && !isLoopback(c.address) {
 		log.With("routes", strings.Join(public, ", "), "address", c.address).Warn("Nobody is verified on these routes, and more than this machine reaches them")
 	}
-	return c, nil
+	return nil
 }
 
 // parseConfig checks all that the text of a configuration tells. The linter calls it

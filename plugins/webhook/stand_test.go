@@ -83,7 +83,8 @@ type handed struct {
 	settle   func(error)
 }
 
-func newStand(t *testing.T, yaml string, e engine) *stand {
+// newStand starts a door. What changes its configuration does so before it listens.
+func newStand(t *testing.T, yaml string, e engine, changes ...func(*config)) *stand {
 	t.Helper()
 	s := &stand{metrics: &metrics{counts: map[string]int64{}}, logs: &logs{}}
 	env := service.NewEnvironment()
@@ -99,6 +100,9 @@ func newStand(t *testing.T, yaml string, e engine) *stand {
 	require.NoError(t, err)
 	s.input, err = newInput(conf, resources, roomy)
 	require.NoError(t, err)
+	for _, change := range changes {
+		change(s.door.config)
+	}
 	s.metrics.flush = func() { s.door.observe.flush(s.door, time.Now()) }
 	background := context.WithoutCancel(t.Context())
 	require.NoError(t, s.Connect(background))

@@ -26,8 +26,11 @@ const MaxEvents = 20_000
 // promise that the events do not keep.
 func Check(v *vendors.Vendor, d *delivery.Delivery, document payload.Value) error {
 	events, err := decode(v, d, document)
-	if u, ok := errors.AsType[*vendors.Undecodable](err); ok && u.Reason == delivery.TooManyEvents && strings.Count(document.Text(), ",") > MaxEvents/2 {
-		return nil
+	if u, ok := errors.AsType[*vendors.Undecodable](err); ok {
+		tooMany := u.Reason == delivery.TooManyEvents && strings.Count(document.Text(), ",") > MaxEvents/2
+		if tooMany || u.Reason == delivery.Malformed && !isObjects(document) {
+			return nil
+		}
 	}
 	if err != nil {
 		return err
@@ -59,6 +62,19 @@ func Check(v *vendors.Vendor, d *delivery.Delivery, document payload.Value) erro
 		return fmt.Errorf("expected events of at most %d bytes together, got %d", most, all)
 	}
 	return checkNothingLost(document, events)
+}
+
+// isObjects reports whether a payload is an object, or an array of objects that is not empty.
+func isObjects(document payload.Value) bool {
+	if document.Kind() != payload.Array {
+		return document.Kind() == payload.Object
+	}
+	for element := range document.Elements() {
+		if element.Kind() != payload.Object {
+			return false
+		}
+	}
+	return document.Len() > 0
 }
 
 func decode(v *vendors.Vendor, d *delivery.Delivery, document payload.Value) (events []*event.Event, err error) {
@@ -195,10 +211,15 @@ func checkDocument(v *vendors.Vendor, d *delivery.Delivery, document payload.Val
 }
 
 // checkNothingLost expects every name and scalar of the payload to stand in the raw of an
-// event, as often as it was sent. null and "" say nothing, so they may be missing.
+// event, as often as it was sent. null and "" say nothing, so they may be missing. The raw of an
+// only event is the payload, or the only element of an array.
 func checkNothingLost(document payload.Value, events []*event.Event) error {
 	if len(events) == 1 {
-		if string(events[0].Data.Raw) != document.Text() {
+		only := document
+		for element := range document.Elements() {
+			only = element
+		}
+		if string(events[0].Data.Raw) != only.Text() {
 			return fmt.Errorf("expected the raw of the only event to be the payload, got %s", events[0].Data.Raw)
 		}
 		return nil

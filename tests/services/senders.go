@@ -2,12 +2,14 @@ package services
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
@@ -31,24 +33,29 @@ type Sender struct {
 // of its own instead.
 func NewSender(t testing.TB, v *vendors.Vendor, secret string) Sender {
 	t.Helper()
-	pair := func(public, private any) Sender {
-		encode := func(der []byte, err error) string {
-			require.NoError(t, err)
-			return base64.StdEncoding.EncodeToString(der)
-		}
-		return Sender{v, encode(x509.MarshalPKIXPublicKey(public)), encode(x509.MarshalPKCS8PrivateKey(private))}
-	}
+	verifies, signs, err := Keys(v, secret)
+	require.NoError(t, err)
+	return Sender{v, verifies, signs}
+}
+
+// Keys returns what verifies and what signs: the secret for both, or a new pair of keys for a
+// vendor that signs with a private one.
+func Keys(v *vendors.Vendor, secret string) (verifies, signs string, err error) {
+	var private crypto.Signer
 	switch v.Signing.(type) {
 	case signing.ECDSA:
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		require.NoError(t, err)
-		return pair(key.Public(), key)
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case signing.Ed25519:
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		require.NoError(t, err)
-		return pair(public, private)
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		return secret, secret, nil
 	}
-	return Sender{v, secret, secret}
+	if err != nil {
+		return "", "", err
+	}
+	public, err1 := x509.MarshalPKIXPublicKey(private.Public())
+	der, err2 := x509.MarshalPKCS8PrivateKey(private)
+	return base64.StdEncoding.EncodeToString(public), base64.StdEncoding.EncodeToString(der), errors.Join(err1, err2)
 }
 
 // Request is a delivery on the wire.

@@ -47,19 +47,21 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins"
 	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 const (
 	growth     = 1.25 // of the last quarter over the second
 	lookEvery  = 2 * time.Second
 	allSecrets = "0123456789abcdef0123456789abcdef" // of the distribution that is started here
+	public     = "https://hooks.example.com"        // the URL that vendors know of the distribution that is started here
 	bodyLimit  = 1 << 20                            // of the distribution that is started here
 )
 
 func config(address, admin string) string {
 	return `
 http: { address: "` + admin + `" }
-input: { webhook: { address: "` + address + `", vendors: "*", limits: { body: 1MiB } } }
+input: { webhook: { address: "` + address + `", vendors: "*", public_url: "` + public + `", limits: { body: 1MiB } } }
 pipeline: { processors: [ webhook_decode: {} ] }
 output:
   switch:
@@ -87,17 +89,26 @@ func run(took time.Duration, connections int, door, admin string) error {
 	if took < time.Minute {
 		return fmt.Errorf("reading flag for: expected at least a minute, got %s", took)
 	}
-	secretOf := func(v *vendors.Vendor) string { return os.Getenv(v.SecretEnv) }
+	keyOf := func(v *vendors.Vendor) string { return os.Getenv(v.SigningEnv()) }
 	if door == "" {
+		keys, env := map[string]string{}, os.Environ()
+		for _, v := range vendors.All() {
+			secret, key, err := services.Keys(v, allSecrets)
+			if err != nil {
+				return err
+			}
+			keys[v.Name] = key
+			env = append(env, v.SecretEnv+"="+secret)
+		}
+		keyOf = func(v *vendors.Vendor) string { return keys[v.Name] }
 		var stop func()
 		var err error
-		if door, admin, stop, err = start(); err != nil {
+		if door, admin, stop, err = start(env); err != nil {
 			return err
 		}
 		defer stop()
-		secretOf = func(*vendors.Vendor) string { return allSecrets }
 	}
-	samples, err := read(secretOf)
+	samples, err := read(keyOf)
 	if err != nil {
 		return err
 	}
@@ -132,7 +143,7 @@ func run(took time.Duration, connections int, door, admin string) error {
 }
 
 // start starts the distribution.
-func start() (door, admin string, stop func(), err error) {
+func start(env []string) (door, admin string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return "", "", nil, err
@@ -146,10 +157,7 @@ func start() (door, admin string, stop func(), err error) {
 		return "", "", nil, fmt.Errorf("building the distribution: %w", err)
 	}
 	cmd := exec.Command(binary, "run", file)
-	cmd.Env = os.Environ()
-	for _, v := range vendors.All() {
-		cmd.Env = append(cmd.Env, v.SecretEnv+"="+allSecrets)
-	}
+	cmd.Env = env
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return "", "", nil, err
@@ -180,32 +188,37 @@ func freeAddress() (string, error) {
 
 // sample is a body and how its vendor sends it.
 type sample struct {
-	vendor              *vendors.Vendor
-	secret              string
-	event, contentType  string
-	body, zipped, large []byte // large is nil if it can not be padded
+	vendor             *vendors.Vendor
+	key, wrong         string // what the vendor signs with, and what somebody else does
+	event, contentType string
+	body, large        []byte // large is nil if it can not be padded
 }
 
 // contentTypes are what a sample's ending says of it.
 var contentTypes = map[string]string{".json": "application/json", ".form": "application/x-www-form-urlencoded", ".body": ""}
 
-func read(secretOf func(*vendors.Vendor) string) (all []*sample, err error) {
+func read(keyOf func(*vendors.Vendor) string) (all []*sample, err error) {
 	for _, v := range vendors.All() {
-		err := filepath.WalkDir(filepath.Join("plugins", "vendors", v.Name, "testdata"), func(path string, d fs.DirEntry, err error) error {
+		_, wrong, err := services.Keys(v, "another")
+		if err != nil {
+			return nil, err
+		}
+		err = filepath.WalkDir(filepath.Join("plugins", "vendors", v.Name, "testdata"), func(path string, d fs.DirEntry, err error) error {
 			contentType, ok := contentTypes[filepath.Ext(path)]
 			event := filepath.Base(filepath.Dir(path))
 			if err != nil || d.IsDir() || !ok {
 				return err
 			}
-			s := &sample{vendor: v, secret: secretOf(v), event: event, contentType: contentType}
+			s := &sample{vendor: v, key: keyOf(v), wrong: wrong, event: event, contentType: contentType}
 			if s.body, err = os.ReadFile(path); err != nil {
 				return err
 			}
-			s.zipped = zip(s.body)
 			if contentType == "application/json" {
 				s.large = append(bytes.Repeat([]byte(" "), max(0, bodyLimit-len(s.body))), s.body...)
 			}
-			all = append(all, s)
+			if _, err := s.request("http://door", s.key, s.body, false); err == nil { // else a signature in the body has no place there
+				all = append(all, s)
+			}
 			return nil
 		})
 		if err != nil {
@@ -226,27 +239,41 @@ func zip(body []byte) []byte {
 	return b.Bytes()
 }
 
-// request makes what the vendor would send.
-func (s *sample) request(door, secret string, body []byte) (*http.Request, error) {
+// request makes what the vendor would send, perhaps zipped. A body that is not signed for an
+// error is sent as it is.
+func (s *sample) request(door, key string, body []byte, zipped bool) (*http.Request, error) {
 	path := "/" + s.vendor.Name
 	if s.vendor.SecretInPath() {
-		path += "/" + url.PathEscape(secret)
+		path += "/" + url.PathEscape(key)
 	}
 	if s.event != vendors.Undeclared {
 		path += "/" + url.PathEscape(s.event)
 	}
-	req, err := http.NewRequest(http.MethodPost, door+path, bytes.NewReader(body))
+	r := &signing.Request{URL: public + path, Header: http.Header{}, Body: body, Now: time.Now()}
+	if s.contentType != "" {
+		r.Header.Set("Content-Type", s.contentType)
+	}
+	inflated := s.vendor.Signing.Reads().Body == signing.Inflated
+	if zipped && !inflated {
+		r.Body = zip(r.Body)
+	}
+	signErr := s.vendor.Signing.Sign(key, r)
+	if zipped && inflated {
+		r.Body = zip(r.Body)
+	}
+	if zipped {
+		r.Header.Set("Content-Encoding", "gzip")
+	}
+	req, err := http.NewRequest(http.MethodPost, door+strings.TrimPrefix(r.URL, public), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
-	if s.contentType != "" {
-		req.Header.Set("Content-Type", s.contentType)
-	}
-	return req, s.vendor.Signing.Sign(secret, &signing.Request{Header: req.Header, Body: body, Now: time.Now()})
+	req.Header = r.Header
+	return req, signErr
 }
 
 var (
-	bomb    = zip(make([]byte, 16<<20))
+	bomb    = make([]byte, 16<<20)
 	tooMuch = bytes.Repeat([]byte(" "), bodyLimit+1)
 )
 
@@ -296,12 +323,12 @@ func (l *load) send() {
 }
 
 func (l *load) post(kind string, due int, s *sample) error {
-	body, coding, secret := s.body, "", s.secret
+	body, zipped, key := s.body, false, s.key
 	switch kind {
 	case "gzip":
-		body, coding = s.zipped, "gzip"
+		zipped = true
 	case "bomb":
-		body, coding = bomb, "gzip"
+		body, zipped = bomb, true
 	case "too large":
 		body = tooMuch
 	case "large":
@@ -309,10 +336,10 @@ func (l *load) post(kind string, due int, s *sample) error {
 			body = s.large
 		}
 	case "wrong secret":
-		secret = "another"
+		key = s.wrong
 	}
-	req, err := s.request(l.door, secret, body)
-	if err != nil {
+	req, err := s.request(l.door, key, body, zipped)
+	if err != nil && due == http.StatusOK {
 		return err
 	}
 	switch kind {
@@ -320,9 +347,6 @@ func (l *load) post(kind string, due int, s *sample) error {
 		req.URL.Path = "/nobody"
 	case "breaks off":
 		return breakOff(req, body)
-	}
-	if coding != "" {
-		req.Header.Set("Content-Encoding", coding)
 	}
 	resp, err := l.client.Do(req)
 	if err != nil {

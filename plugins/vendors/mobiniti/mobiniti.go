@@ -104,7 +104,8 @@ type rejection struct {
 // native data structure conversion
 
 func received(in *vendors.Input) vendors.Draft {
-	c, r, converted := contactOf(in)
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := c.convert(r)
 	return vendors.Draft{
 		Type:    event.MessageReceived,
 		ID:      vendors.Content(c.ID, c.ShortCode, c.ReceivedAt, c.Message),
@@ -126,7 +127,8 @@ func received(in *vendors.Input) vendors.Draft {
 }
 
 func unsubscribed(in *vendors.Input) vendors.Draft {
-	c, r, converted := contactOf(in)
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := c.convert(r)
 	return vendors.Draft{
 		Type:    event.ContactUnsubscribed,
 		ID:      vendors.Natural(c.ID, c.To, c.UnsubscribedAt),
@@ -147,7 +149,8 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 }
 
 func statusChanged(in *vendors.Input) vendors.Draft {
-	c, r, converted := contactOf(in)
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := c.convert(r)
 	converted.Status = r.Text("contact.status", c.Status)
 	return vendors.Draft{
 		Type:    event.ContactStatusChanged,
@@ -161,7 +164,8 @@ func statusChanged(in *vendors.Input) vendors.Draft {
 }
 
 func bounced(in *vendors.Input) vendors.Draft {
-	c, r, converted := contactOf(in)
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := c.convert(r)
 	converted.Bounces = r.Number("contact.bounces", c.Bounces)
 	return vendors.Draft{
 		Type:    event.ContactBounced,
@@ -195,7 +199,8 @@ func rejected(in *vendors.Input) vendors.Draft {
 // other converts a payload that is of no known native event. The contact is read, because
 // all native events about a contact have the same keys for the contact.
 func other(in *vendors.Input) vendors.Draft {
-	_, r, converted := contactOf(in)
+	c, r := payload.Bind[contact](in.Payload), in.Read()
+	converted := c.convert(r)
 	return vendors.Draft{
 		ID:     vendors.Content(),
 		Person: vendors.Ladder{converted.Phone, converted.ID},
@@ -204,9 +209,7 @@ func other(in *vendors.Input) vendors.Draft {
 	}
 }
 
-// contactOf returns the payload as sent, a reader for the event, and the contact.
-func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
-	c, r := payload.Bind[contact](in.Payload), in.Read()
+func (c *contact) convert(r *vendors.Reader) event.Contact {
 	converted := event.Contact{
 		ID:             r.Text("contact.id", c.ID),
 		Email:          r.Email("contact.email", c.Email),
@@ -214,5 +217,5 @@ func contactOf(in *vendors.Input) (contact, *vendors.Reader, event.Contact) {
 	}
 	r.Names(&converted, c.FirstName, c.LastName)
 	converted.Phone, converted.PhoneAsSent = r.ContactPhone(c.PhoneNumber)
-	return c, r, converted
+	return converted
 }
