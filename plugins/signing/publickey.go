@@ -155,7 +155,7 @@ const maxSignature = 1 << 10
 // presented returns the signature that a header holds in base64, and what is signed in
 // front of the body.
 func (s Signed) presented(r *Request, header string) (signature []byte, prefix string, ok bool) {
-	value, ok := single(r.Header, header)
+	value, ok := Single(r.Header, header)
 	if !ok || len(value) > maxSignature {
 		return nil, "", false
 	}
