@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
 // InBody is how Mailgun signs: an HMAC-SHA256 in hex that stands in the body beside what it
@@ -86,16 +88,18 @@ func (p *proof) field(name string) *string {
 	return nil
 }
 
+const multipartType = "multipart/form-data"
+
 // maxProof is how many bytes a field of a proof may have.
 const maxProof = 256
 
 // findProof finds the proof in a body that nobody has verified. It keeps nothing else.
 func findProof(h http.Header, body []byte) (p proof, ok bool) {
-	mediaType, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
-	switch {
-	case err == nil && mediaType == "multipart/form-data":
+	mediaType, parameters, _ := mime.ParseMediaType(h.Get("Content-Type")) // as package payload reads it
+	switch mediaType {
+	case multipartType:
 		ok = p.findInParts(multipart.NewReader(bytes.NewReader(body), parameters["boundary"]))
-	case err == nil && mediaType == formType:
+	case formType:
 		ok = p.findInForm(body)
 	default:
 		ok = p.findInJSON(body)
@@ -105,6 +109,9 @@ func findProof(h http.Header, body []byte) (p proof, ok bool) {
 
 // findInForm finds the proof in a form. A form that has a field twice has none.
 func (p *proof) findInForm(form []byte) bool {
+	if hasTooManyFields(form) {
+		return false
+	}
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
 		escapedName, escapedValue, _ := bytes.Cut(pair, []byte("="))
 		name, err := url.QueryUnescape(string(escapedName))
@@ -127,7 +134,7 @@ func (p *proof) findInForm(form []byte) bool {
 
 // findInParts finds the proof in a multipart form. A form that has a field twice has none.
 func (p *proof) findInParts(parts *multipart.Reader) bool {
-	for {
+	for range payload.MaxFormParts {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			return true
@@ -145,6 +152,7 @@ func (p *proof) findInParts(parts *multipart.Reader) bool {
 		}
 		*field = string(value)
 	}
+	return false
 }
 
 // findInJSON finds the proof in a JSON document. Of a repeated key the last counts.
@@ -153,22 +161,22 @@ func (p *proof) findInJSON(text []byte) bool {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return onlyObject(d, func(name string) error {
 		if name != "signature" {
-			return d.SkipValue()
+			return skipValue(d)
 		}
 		*p = proof{}
 		if d.PeekKind() != '{' {
-			return d.SkipValue()
+			return skipValue(d)
 		}
 		return eachMember(d, func(name string) error {
 			field := p.field(name)
 			if field == nil {
-				return d.SkipValue()
+				return skipValue(d)
 			}
 			*field = ""
 			switch d.PeekKind() {
 			case '"', '0':
 			default:
-				return d.SkipValue()
+				return skipValue(d)
 			}
 			value, err := d.ReadToken()
 			if err == nil {
@@ -177,6 +185,13 @@ func (p *proof) findInJSON(text []byte) bool {
 			return err
 		})
 	}) == nil
+}
+
+// skipValue reads a value. The bytes of the body are in memory, so ReadValue copies none of them,
+// and it is faster than SkipValue.
+func skipValue(d *jsontext.Decoder) error {
+	_, err := d.ReadValue()
+	return err
 }
 
 var errNoObject = errors.New("expected one object")
@@ -223,7 +238,7 @@ func (InBody) Sign(secret string, r *Request) error {
 	mediaType, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	replace := p.replaceInJSON
 	switch mediaType {
-	case "multipart/form-data":
+	case multipartType:
 		replace = func(body []byte) ([]byte, error) { return p.replaceInParts(body, parameters["boundary"]) }
 	case formType:
 		replace = p.replaceInForm

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/hookswitch/hookswitch/plugins/payload"
 )
 
 // URLHMAC is how Twilio signs: the base64 of an HMAC-SHA1 in a header. The HMAC covers the
@@ -113,12 +115,18 @@ const formType = "application/x-www-form-urlencoded"
 
 // isForm reports whether the header says that the body is a form, URL-encoded.
 func isForm(h http.Header) bool {
-	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && mediaType == formType
+	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type")) // as package payload reads it
+	return mediaType == formType
 }
+
+// hasTooManyFields reports whether a form has more fields than any decoder reads.
+func hasTooManyFields(form []byte) bool { return bytes.Count(form, []byte("&")) > payload.MaxFormParts }
 
 // sortedParameters returns the parameters of a form as they are signed.
 func sortedParameters(form []byte) ([]byte, bool) {
+	if hasTooManyFields(form) {
+		return nil, false
+	}
 	var parameters [][2]string
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
 		if len(pair) == 0 {

@@ -126,6 +126,9 @@ func parseConfig(conf *service.ParsedConfig) (*config, error) {
 		if !r.public() {
 			r.proof.field = field + ".verify.secret_env"
 		}
+		if r.question != nil {
+			r.question.token.field = field + ".vendor"
+		}
 		if r.publicURL == "" {
 			r.publicURL = publicURL
 		}
@@ -208,7 +211,7 @@ func (c *config) loadSecrets(env environment, log *service.Logger) error {
 		if !r.public() {
 			err := r.proof.load(env, log)
 			if r.proof.optional && errors.Is(err, errNoSecret) {
-				missing = append(missing, r.vendor+" ("+r.proof.secret+")")
+				missing = append(missing, r.vendor+" ("+r.proof.variable+")")
 				continue
 			}
 			if err != nil {

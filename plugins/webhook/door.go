@@ -201,9 +201,9 @@ func (d *door) receiveSafely(r *request) (o outcome) {
 	return d.receive(r)
 }
 
-// receive does the work for a request, in this order: route, draining, method,
-// announced length, a secret that needs no body, memory, body, signature, inflating,
-// the pipeline.
+// receive does the work for a request, in this order: route, draining, method, handshake,
+// announced length, a secret that needs no body, memory, body, a signature of the body as
+// sent, inflating, a signature within the body, the pipeline.
 func (d *door) receive(r *request) outcome {
 	args, ok := d.find(r)
 	switch {
