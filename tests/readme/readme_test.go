@@ -286,10 +286,10 @@ func TestAddVendor(t *testing.T) {
 	own := blocks(t, "go")[2]
 	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(regexp.MustCompile(`(?s)Signing: signing\.HMAC\{.*?\n\t\t\},`).ReplaceAllString(
 		strings.NewReplacer("\t\"crypto\"\n", "", "\t\"time\"\n", "", "\t\"github.com/hookswitch/hookswitch/plugins/signing\"\n", "").Replace(decoder),
-		"Signing:   seal{},")), 0o644))
+		"Signing: seal{},")), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Dir(file), "seal.go"), []byte(own), 0o644))
+	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme/seal.go)\"")
 	run(t, dir, command(t, "go test ./tests -run "))
-	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
 	sendAcme(t, dir)
 }
 
