@@ -3,6 +3,7 @@ package payload
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -26,8 +27,13 @@ type form struct {
 // parseForm reads a form of one of the two media types of forms, with the parameters of its
 // content type.
 func parseForm(body, mediaType string, params map[string]string) (Value, error) {
-	var f form
 	charset, err := charsetOf(params["charset"])
+	if mediaType != multipartType && charset.decoder == nil && err == nil {
+		if flat, ok := parseFlatForm(body); ok {
+			return flat, nil
+		}
+	}
+	var f form
 	switch {
 	case err != nil:
 	case mediaType == multipartType:
@@ -45,13 +51,85 @@ func parseForm(body, mediaType string, params map[string]string) (Value, error) 
 	return Parse(unsafe.String(unsafe.SliceData(text), len(text))) // nobody changes the text any more
 }
 
+// parseFlatForm reads an application/x-www-form-urlencoded body of UTF-8 in which each name
+// stands once, has no brackets and is not escaped. Almost all forms are such, and they are
+// written as JSON without keeping their fields. It takes no other form, and none that is to be
+// refused.
+func parseFlatForm(body string) (v Value, ok bool) {
+	if len(body) > maxFlatForm {
+		return Value{}, false
+	}
+	text := append(make([]byte, 0, len(body)+len(body)/4+64), '{')
+	for pair := range pairs(body) {
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		if !isPlain(name) || strings.Contains(name, "[") {
+			return Value{}, false
+		}
+		text = append(append(append(text, '"'), name...), '"', ':')
+		if text, ok = appendFormText(text, value); !ok {
+			return Value{}, false
+		}
+	}
+	if len(text) == 1 {
+		return Value{}, false
+	}
+	text = append(text, '}')
+	v, err := Parse(unsafe.String(unsafe.SliceData(text), len(text))) // nobody changes the text any more
+	if err != nil {
+		return Value{}, false
+	}
+	if v.doc.lost { // a name stands twice
+		v.Release()
+		return Value{}, false
+	}
+	return v, true
+}
+
+// maxFlatForm is how many bytes a form may have to be read without counting its parts: it
+// has not more than [MaxFormParts].
+const maxFlatForm = MaxFormParts
+
+// appendFormText appends the JSON string of a value, and reports whether the value is UTF-8 and
+// its percent encoding is whole.
+func appendFormText(b []byte, escaped string) (text []byte, ok bool) {
+	if isPlain(escaped) {
+		return append(append(append(b, '"'), escaped...), '"'), true
+	}
+	decoded, err := url.QueryUnescape(escaped)
+	if err != nil || !utf8.ValidString(decoded) {
+		return b, false
+	}
+	return AppendString(b, decoded), true
+}
+
+// isPlain reports whether a form and JSON write a text alike.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || '~' < c || c == '%' || c == '+' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// pairs yields the fields of an application/x-www-form-urlencoded body.
+func pairs(body string) iter.Seq[string] {
+	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
+	return func(yield func(string) bool) {
+		for pair := range strings.SplitSeq(body, "&") {
+			if pair != "" && pair != "=" && !yield(pair) {
+				return
+			}
+		}
+	}
+}
+
 // readURLEncoded reads the fields of an application/x-www-form-urlencoded body.
 func (f *form) readURLEncoded(body string, charset charset) error {
-	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
-	for pair := range strings.SplitSeq(body, "&") {
-		if pair == "" || pair == "=" {
-			continue
-		}
+	for pair := range pairs(body) {
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(escapedName)
 		if err != nil {
