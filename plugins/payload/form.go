@@ -3,7 +3,6 @@ package payload
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -60,7 +59,11 @@ func parseFlatForm(body string) (v Value, ok bool) {
 		return Value{}, false
 	}
 	text := append(make([]byte, 0, len(body)+len(body)/4+64), '{')
-	for pair := range pairs(body) {
+	for rest := withoutEnds(body); rest != ""; {
+		var pair string
+		if pair, rest, _ = strings.Cut(rest, "&"); pair == "" || pair == "=" {
+			continue
+		}
 		if len(text) > 1 {
 			text = append(text, ',')
 		}
@@ -115,21 +118,17 @@ func isPlain(s string) bool {
 	return true
 }
 
-// pairs yields the fields of an application/x-www-form-urlencoded body.
-func pairs(body string) iter.Seq[string] {
-	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
-	return func(yield func(string) bool) {
-		for pair := range strings.SplitSeq(body, "&") {
-			if pair != "" && pair != "=" && !yield(pair) {
-				return
-			}
-		}
-	}
+// withoutEnds returns a body without the byte order mark in front and the line ends behind.
+func withoutEnds(body string) string {
+	return strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
 }
 
 // readURLEncoded reads the fields of an application/x-www-form-urlencoded body.
 func (f *form) readURLEncoded(body string, charset charset) error {
-	for pair := range pairs(body) {
+	for pair := range strings.SplitSeq(withoutEnds(body), "&") {
+		if pair == "" || pair == "=" {
+			continue
+		}
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(escapedName)
 		if err != nil {
