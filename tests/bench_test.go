@@ -109,6 +109,12 @@ var comparisons = []comparison{
 		decoder:  "whatsapp_decode: {}",
 		bloblang: mappings("whatsapp_statuses", "whatsapp_status"),
 	},
+	{
+		name:     "telnyx",
+		body:     sampleBody("telnyx/testdata/undeclared/message_finalized_delivered.json"),
+		decoder:  "telnyx_decode: {}",
+		bloblang: mappings("telnyx"),
+	},
 }
 
 // sampleBody returns a sample as it is on the wire: senders do not indent their JSON.

@@ -9,14 +9,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/event"
+	"github.com/hookswitch/hookswitch/plugins/signing"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
+	"github.com/hookswitch/hookswitch/plugins/webhook"
+	"github.com/hookswitch/hookswitch/tests/services"
 )
 
 // door answers with a status and keeps the last request.
@@ -56,6 +63,67 @@ func TestSendEdits(t *testing.T) {
 	mac := hmac.New(sha1.New, []byte("a key"))
 	mac.Write(body.Bytes())
 	require.Equal(t, base64.StdEncoding.EncodeToString(mac.Sum(nil)), last.Header.Get("Signature"))
+}
+
+// What is sent for any vendor is verified as the webhook input would, behind a proxy that takes
+// a path away.
+func TestSendIsVerified(t *testing.T) {
+	const public = "https://hooks.example.com/hooks"
+	url, last, body := door(t, http.StatusOK)
+	for _, v := range vendors.All() {
+		verifies, signs, err := services.Keys(v, "a secret of "+v.Name)
+		require.NoError(t, err)
+		verifier, err := v.Signing.Verifier([]string{verifies})
+		require.NoError(t, err)
+		t.Setenv(v.SigningEnv(), signs)
+		for _, base := range []string{public, public + "/"} {
+			require.NoError(t, send(t.Context(), io.Discard, url, v.Name, v.Events[0].Name, "", "", base), v.Name)
+			token := ""
+			if v.SecretInPath() {
+				token = strings.Split(last.URL.Path, "/")[2]
+			}
+			require.Equal(t, 1, verifier.Verify(&signing.Request{
+				URL: public + last.URL.RequestURI(), Header: last.Header, Body: body.Bytes(), Token: token, Now: time.Now(),
+			}), v.Name)
+		}
+	}
+}
+
+// A vendor that signs with a key that only it has says how to make another pair, by which
+// another openssl and send agree.
+func TestSendWithKeysOfOpenSSL(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("expected openssl")
+		}
+		t.Skip("openssl is not installed")
+	}
+	command := regexp.MustCompile(`(?m)^  openssl (.*)$`)
+	for _, scheme := range []signing.Scheme{signing.ECDSA{Header: "X-Acme"}, signing.Ed25519{Header: "X-Acme"}} {
+		text := keyPair(&vendors.Vendor{Title: "Acme", Signing: scheme, SecretEnv: "ACME_PUBLIC_KEY"})
+		require.Contains(t, text, "ACME_PUBLIC_KEY_FILE=public.pem")
+		require.Contains(t, text, "ACME_PRIVATE_KEY_FILE=private.pem")
+		commands := command.FindAllStringSubmatch(text, -1)
+		require.Len(t, commands, 2)
+		t.Chdir(t.TempDir())
+		for _, c := range commands {
+			out, err := exec.CommandContext(t.Context(), openssl, strings.Fields(c[1])...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
+		t.Setenv("ACME_PUBLIC_KEY_FILE", "public.pem")
+		t.Setenv("ACME_PRIVATE_KEY_FILE", "private.pem")
+		public, err := webhook.ReadSecret("ACME_PUBLIC_KEY")
+		require.NoError(t, err)
+		private, err := webhook.ReadSecret("ACME_PRIVATE_KEY")
+		require.NoError(t, err)
+		verifier, err := scheme.Verifier([]string{public})
+		require.NoError(t, err)
+		r := &signing.Request{Header: http.Header{}, Body: []byte("{}"), Now: time.Now()}
+		require.NoError(t, scheme.Sign(private, r))
+		require.Equal(t, 1, verifier.Verify(r))
+	}
+	require.Empty(t, keyPair(&vendors.Vendor{Signing: signing.PathToken{}}))
 }
 
 func TestSendPutsTheSecretWhereItBelongs(t *testing.T) {

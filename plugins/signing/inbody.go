@@ -95,7 +95,7 @@ func findProof(h http.Header, body []byte) (p proof, ok bool) {
 	switch {
 	case err == nil && mediaType == "multipart/form-data":
 		ok = p.findInParts(multipart.NewReader(bytes.NewReader(body), parameters["boundary"]))
-	case err == nil && mediaType == "application/x-www-form-urlencoded":
+	case err == nil && mediaType == formType:
 		ok = p.findInForm(body)
 	default:
 		ok = p.findInJSON(body)
@@ -220,8 +220,12 @@ func (InBody) Sign(secret string, r *Request) error {
 	_, _ = rand.Read(token) // it never fails
 	p := proof{timestamp: strconv.FormatInt(r.Now.Unix(), 10), token: hex.EncodeToString(token)}
 	p.signature = Hex.encode(newMAC(crypto.SHA256, secret).sum(p.timestamp+p.token, nil))
+	mediaType, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	replace := p.replaceInJSON
-	if isForm(r.Header) {
+	switch mediaType {
+	case "multipart/form-data":
+		replace = func(body []byte) ([]byte, error) { return p.replaceInParts(body, parameters["boundary"]) }
+	case formType:
 		replace = p.replaceInForm
 	}
 	body, err := replace(r.Body)
@@ -230,6 +234,28 @@ func (InBody) Sign(secret string, r *Request) error {
 	}
 	r.Body = body
 	return nil
+}
+
+// replaceInParts leaves the other parts of the form as they are.
+func (p *proof) replaceInParts(body []byte, boundary string) ([]byte, error) {
+	var b bytes.Buffer
+	parts, w := multipart.NewReader(bytes.NewReader(body), boundary), multipart.NewWriter(&b)
+	err := w.SetBoundary(boundary)
+	for err == nil {
+		var part *multipart.Part
+		if part, err = parts.NextRawPart(); err != nil || p.field(part.FormName()) != nil {
+			continue
+		}
+		var to io.Writer
+		if to, err = w.CreatePart(part.Header); err == nil {
+			_, err = io.Copy(to, part)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading form: expected parts: %w", err)
+	}
+	err = errors.Join(w.WriteField("timestamp", p.timestamp), w.WriteField("token", p.token), w.WriteField("signature", p.signature), w.Close())
+	return b.Bytes(), err
 }
 
 func (p *proof) replaceInForm(body []byte) ([]byte, error) {

@@ -54,10 +54,11 @@ var schemes = map[string]struct {
 	"ECDSA, time":       {scheme: ECDSA{"X-Signature", Signed{"X-Time", "", time.Hour}}, secret: ecdsaPublic, private: ecdsaPrivatePEM, other: ecdsaOther, tolerance: time.Hour, body: document},
 	"Ed25519":           {scheme: Ed25519{Header: "X-Signature"}, secret: ed25519Public, private: ed25519Private, other: ed25519Other, body: document},
 	"Ed25519, time":     {scheme: Ed25519{"X-Signature", Signed{"X-Time", "|", 5 * time.Minute}}, secret: ed25519Public, private: ed25519Private, other: ed25519Other, tolerance: 5 * time.Minute, body: document},
-	"URLHMAC, form":     {scheme: URLHMAC{"X-Signature"}, contentType: form, body: "To=%2B12025550143&Empty=&Body=caf%C3%A9+%26+more&A=2&A=1"},
+	"URLHMAC, form":     {scheme: URLHMAC{"X-Signature"}, contentType: formType, body: "To=%2B12025550143&Empty=&Body=caf%C3%A9+%26+more&A=2&A=1"},
 	"URLHMAC, JSON":     {scheme: URLHMAC{"X-Signature"}, contentType: "application/json", body: document},
 	"InBody, JSON":      {scheme: InBody{8 * time.Hour}, contentType: "application/json", tolerance: 8 * time.Hour, body: document, coversNothing: true},
-	"InBody, form":      {scheme: InBody{8 * time.Hour}, contentType: form, tolerance: 8 * time.Hour, body: "event=opened&token=x", coversNothing: true},
+	"InBody, form":      {scheme: InBody{8 * time.Hour}, contentType: formType, tolerance: 8 * time.Hour, body: "event=opened&token=x", coversNothing: true},
+	"InBody, parts":     {scheme: InBody{8 * time.Hour}, contentType: "multipart/form-data; boundary=x", tolerance: 8 * time.Hour, body: multipartOf("event", "opened", "token", "x"), coversNothing: true},
 	"Standard Webhooks": {scheme: Standard{}, secret: "whsec_Zmlyc3Qga2V5", other: "bmV4dCBrZXk=", tolerance: 5 * time.Minute, body: document},
 	"Header":            {scheme: Header{"X-Secret"}, body: document, coversNothing: true},
 	"Basic":             {scheme: Basic{"ada"}, body: document, coversNothing: true},
@@ -275,7 +276,9 @@ func TestKeys(t *testing.T) {
 	for _, body := range []string{"", "[]", "{", `{"a":1}x`, "a=b"} {
 		require.ErrorContains(t, InBody{}.Sign("secret", &Request{Header: http.Header{}, Body: []byte(body)}), "reading body: expected a JSON object", body)
 	}
-	broken := &Request{Header: headers("Content-Type", form), Body: []byte("a=%zz")}
+	parts := &Request{Header: headers("Content-Type", "multipart/form-data; boundary=x"), Body: []byte("--x\r\n\r\n")}
+	require.ErrorContains(t, InBody{}.Sign("secret", parts), "reading form: expected parts")
+	broken := &Request{Header: headers("Content-Type", formType), Body: []byte("a=%zz")}
 	require.ErrorIs(t, InBody{}.Sign("secret", broken), errUnreadableForm)
 	require.ErrorIs(t, URLHMAC{"X"}.Sign("secret", broken), errUnreadableForm)
 }
@@ -328,13 +331,13 @@ func TestInBodyForgeries(t *testing.T) {
 		"truncated":                    {"", `{"signature":` + strings.Replace(whole, good, good[:62], 1) + `}`, 0},
 		"longer":                       {"", `{"signature":` + strings.Replace(whole, good, good+"00", 1) + `}`, 0},
 		"parent's of another":          {"", `{"signature":{"parent-signature":"` + of("other") + `",` + strings.Replace(whole[1:], good, of("more"), 1) + `}`, 0},
-		"form":                         {form, "a=b&&" + fields, 1},
-		"form with escapes":            {form + ";charset=utf-8", strings.Replace(fields, "token", "t%6fken", 1), 1},
-		"form, twice":                  {form, fields + "&token=" + token, 0},
-		"form, broken":                 {form, fields + "&%zz=1", 0},
-		"form, long":                   {form, fields + "&parent-signature=" + strings.Repeat("a", 257), 0},
-		"form as JSON":                 {form, `{"signature":` + whole + `}`, 0},
-		"form in the path":             {form, "signature[timestamp]=1700000000&signature[token]=" + token + "&signature[signature]=" + good, 0},
+		"form":                         {formType, "a=b&&" + fields, 1},
+		"form with escapes":            {formType + ";charset=utf-8", strings.Replace(fields, "token", "t%6fken", 1), 1},
+		"form, twice":                  {formType, fields + "&token=" + token, 0},
+		"form, broken":                 {formType, fields + "&%zz=1", 0},
+		"form, long":                   {formType, fields + "&parent-signature=" + strings.Repeat("a", 257), 0},
+		"form as JSON":                 {formType, `{"signature":` + whole + `}`, 0},
+		"form in the path":             {formType, "signature[timestamp]=1700000000&signature[token]=" + token + "&signature[signature]=" + good, 0},
 		"parts":                        {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good), 1},
 		"parts, twice":                 {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good, "token", token), 0},
 		"parts, long":                  {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good+strings.Repeat(" ", 256)), 0},
@@ -356,37 +359,37 @@ func TestURLForgeries(t *testing.T) {
 		url, contentType, body, signed string
 		position                       int
 	}{
-		"sorted":                      {at, form, "b=2&a=1&B=3", at + "B3a1b2", 1},
-		"twice the same":              {at, form, "a=1&a=1", at + "a1", 1},
-		"twice":                       {at, form, "a=2&a=1", at + "a1a2", 1},
-		"twice, as sent":              {at, form, "a=2&a=1", at + "a2a1", 0},
-		"without a value":             {at, form, "a=&b&c=1", at + "abc1", 1},
-		"sorted by name, then value":  {at, form, "ab=1&a=b2", at + "ab2ab1", 1},
-		"unsorted":                    {at, form, "b=2&a=1", at + "b2a1", 0},
-		"escapes are not signed":      {at, form, "a=%2b", at + "a%2b", 0},
-		"plus":                        {at, form, "a=1+2", at + "a1 2", 1},
-		"broken escape":               {at, form, "a=%2", at + "a%2", 0},
-		"query":                       {at + "?x=%20", form, "a=1", at + "?x=%20a1", 1},
-		"query unescaped":             {at + "?x=%20", form, "a=1", at + "?x= a1", 0},
-		"port":                        {at, form, "a=1", "https://hooks.example.com:443/twilio" + "a1", 1},
-		"port that is left out":       {"https://hooks.example.com:8443/twilio", form, "a=1", at + "a1", 1},
-		"port of another":             {at, form, "a=1", "https://hooks.example.com:8443/twilio" + "a1", 0},
-		"port of IPv6":                {"https://[2001:db8::1]/twilio", form, "a=1", "https://[2001:db8::1]:443/twilio" + "a1", 1},
-		"host without a path":         {"https://hooks.example.com", form, "a=1", "https://hooks.example.com:443" + "a1", 1},
-		"host with a query":           {"https://hooks.example.com?a:1", form, "a=1", "https://hooks.example.com:443?a:1" + "a1", 1},
-		"another scheme":              {at, form, "a=1", "http://hooks.example.com/twilio" + "a1", 0},
-		"another path":                {at + "/", form, "a=1", at + "a1", 0},
-		"no URL":                      {"", form, "a=1", "a1", 0},
+		"sorted":                      {at, formType, "b=2&a=1&B=3", at + "B3a1b2", 1},
+		"twice the same":              {at, formType, "a=1&a=1", at + "a1", 1},
+		"twice":                       {at, formType, "a=2&a=1", at + "a1a2", 1},
+		"twice, as sent":              {at, formType, "a=2&a=1", at + "a2a1", 0},
+		"without a value":             {at, formType, "a=&b&c=1", at + "abc1", 1},
+		"sorted by name, then value":  {at, formType, "ab=1&a=b2", at + "ab2ab1", 1},
+		"unsorted":                    {at, formType, "b=2&a=1", at + "b2a1", 0},
+		"escapes are not signed":      {at, formType, "a=%2b", at + "a%2b", 0},
+		"plus":                        {at, formType, "a=1+2", at + "a1 2", 1},
+		"broken escape":               {at, formType, "a=%2", at + "a%2", 0},
+		"query":                       {at + "?x=%20", formType, "a=1", at + "?x=%20a1", 1},
+		"query unescaped":             {at + "?x=%20", formType, "a=1", at + "?x= a1", 0},
+		"port":                        {at, formType, "a=1", "https://hooks.example.com:443/twilio" + "a1", 1},
+		"port that is left out":       {"https://hooks.example.com:8443/twilio", formType, "a=1", at + "a1", 1},
+		"port of another":             {at, formType, "a=1", "https://hooks.example.com:8443/twilio" + "a1", 0},
+		"port of IPv6":                {"https://[2001:db8::1]/twilio", formType, "a=1", "https://[2001:db8::1]:443/twilio" + "a1", 1},
+		"host without a path":         {"https://hooks.example.com", formType, "a=1", "https://hooks.example.com:443" + "a1", 1},
+		"host with a query":           {"https://hooks.example.com?a:1", formType, "a=1", "https://hooks.example.com:443?a:1" + "a1", 1},
+		"another scheme":              {at, formType, "a=1", "http://hooks.example.com/twilio" + "a1", 0},
+		"another path":                {at + "/", formType, "a=1", at + "a1", 0},
+		"no URL":                      {"", formType, "a=1", "a1", 0},
 		"no form":                     {at, "application/json", "hello", at, 0},
 		"no type":                     {at, "", "a=1", at + "a1", 0},
 		"digest":                      {at + "?bodySHA256=" + sum, "application/json", "hello", at + "?bodySHA256=" + sum, 1},
 		"digest in upper case":        {at + "?bodySHA256=" + strings.ToUpper(sum), "", "hello", at + "?bodySHA256=" + strings.ToUpper(sum), 1},
 		"digest of another body":      {at + "?bodySHA256=" + sum, "application/json", "hello!", at + "?bodySHA256=" + sum, 0},
 		"digest twice":                {at + "?bodySHA256=" + sum + "&bodySHA256=" + sum, "", "hello", at + "?bodySHA256=" + sum + "&bodySHA256=" + sum, 0},
-		"digest, then a form":         {at + "?bodySHA256=" + sum, form, "a=1", at + "?bodySHA256=" + sum + "a1", 0},
-		"digest, empty":               {at + "?bodySHA256=", form, "a=1", at + "?bodySHA256=" + "a1", 0},
+		"digest, then a form":         {at + "?bodySHA256=" + sum, formType, "a=1", at + "?bodySHA256=" + sum + "a1", 0},
+		"digest, empty":               {at + "?bodySHA256=", formType, "a=1", at + "?bodySHA256=" + "a1", 0},
 		"digest of what is no digest": {at + "?bodySHA256=00", "", "hello", at + "?bodySHA256=00", 0},
-		"broken query":                {at + "?bodySHA256=%zz", form, "a=1", at + "?bodySHA256=%zz" + "a1", 0},
+		"broken query":                {at + "?bodySHA256=%zz", formType, "a=1", at + "?bodySHA256=%zz" + "a1", 0},
 	} {
 		r := &Request{URL: test.url, Header: headers("Content-Type", test.contentType, "X-Signature", sign(test.signed)), Body: []byte(test.body)}
 		require.Equal(t, test.position, verify(t, URLHMAC{"X-Signature"}, r, "secret"), name)
@@ -397,7 +400,7 @@ func TestURLForgeries(t *testing.T) {
 func FuzzInBody(f *testing.F) {
 	whole := `{"signature":{"timestamp":"1","token":"t","signature":"s"}}`
 	for _, body := range []string{whole, whole[:20], `{"signature":` + whole + `}`, "timestamp=1&token=t&signature=s", multipartOf("timestamp", "1", "token", "t", "signature", "s")} {
-		for _, contentType := range []string{"application/json", form, "multipart/form-data; boundary=x"} {
+		for _, contentType := range []string{"application/json", formType, "multipart/form-data; boundary=x"} {
 			f.Add(contentType, body)
 		}
 	}
@@ -452,15 +455,15 @@ func FuzzParameters(f *testing.F) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		want := ""
+		var want strings.Builder
 		for _, name := range names {
 			slices.Sort(values[name])
 			for _, value := range slices.Compact(values[name]) {
-				want += name + value
+				want.WriteString(name + value)
 			}
 		}
-		if string(got) != want {
-			t.Fatalf("%q: expected %q, got %q", body, want, got)
+		if string(got) != want.String() {
+			t.Fatalf("%q: expected %q, got %q", body, want.String(), got)
 		}
 	})
 }

@@ -109,10 +109,12 @@ func (v *urlVerifier) Verify(r *Request) int {
 	return 0
 }
 
+const formType = "application/x-www-form-urlencoded"
+
 // isForm reports whether the header says that the body is a form, URL-encoded.
 func isForm(h http.Header) bool {
 	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && mediaType == "application/x-www-form-urlencoded"
+	return err == nil && mediaType == formType
 }
 
 // sortedParameters returns the parameters of a form as they are signed.

@@ -2,8 +2,10 @@ package signing
 
 import (
 	"crypto"
+	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +27,6 @@ func headers(pairs ...string) http.Header {
 	}
 	return h
 }
-
-const form = "application/x-www-form-urlencoded"
 
 // The payload, key and signature of CallRail's page on webhooks.
 func TestCallRailDocumented(t *testing.T) {
@@ -58,15 +58,15 @@ func TestTwilioDocumented(t *testing.T) {
 		json   = `{"property": "value", "boolean": true}`
 	)
 	for name, test := range map[string]struct{ url, contentType, body, signature string }{
-		"form":                   {url, form, call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
-		"form with a charset":    {url, form + "; charset=UTF-8", call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
-		"a name twice":           {url, form, "Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234", "IK+Dwps556ElfBT0I3Rgjkr1wJU="},
-		"port removed":           {ported, form, call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
-		"port of http kept":      {"http://mycompany.com:1234/myapp.php?foo=1&bar=2", form, call, "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="},
-		"port added to https":    {url, form, call, "kvajT1Ptam85bY51eRf/AJRuM3w="},
-		"port added to http":     {plain, form, call, "0ZXoZLH/DfblKGATFgpif+LLRf4="},
+		"form":                   {url, formType, call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
+		"form with a charset":    {url, formType + "; charset=UTF-8", call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
+		"a name twice":           {url, formType, "Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234", "IK+Dwps556ElfBT0I3Rgjkr1wJU="},
+		"port removed":           {ported, formType, call, "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
+		"port of http kept":      {"http://mycompany.com:1234/myapp.php?foo=1&bar=2", formType, call, "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="},
+		"port added to https":    {url, formType, call, "kvajT1Ptam85bY51eRf/AJRuM3w="},
+		"port added to http":     {plain, formType, call, "0ZXoZLH/DfblKGATFgpif+LLRf4="},
 		"another body":           {url + sum, "application/json", json, "a9nBmqA0ju/hNViExpshrM61xv4="},
-		"another body as a form": {url + sum, form, json, "a9nBmqA0ju/hNViExpshrM61xv4="},
+		"another body as a form": {url + sum, formType, json, "a9nBmqA0ju/hNViExpshrM61xv4="},
 	} {
 		r := &Request{URL: test.url, Header: headers("Content-Type", test.contentType, "X-Twilio-Signature", test.signature), Body: []byte(test.body)}
 		require.Equal(t, 1, verify(t, URLHMAC{"X-Twilio-Signature"}, r, "12345"), name)
@@ -138,7 +138,7 @@ func TestMailgunAsOpenSSL(t *testing.T) {
 		"JSON":       {"application/json", `{"signature": {"token": "` + token + `", "timestamp": "1700000000", "signature": "` + own + `"}, "event-data": {}}`, 1, 0},
 		"number":     {"application/json", `{"event-data": {}, "signature": {"token": "` + token + `", "timestamp": 1700000000, "signature": "` + own + `"}}`, 1, 0},
 		"subaccount": {"application/json", `{"signature": {"token": "` + token + `", "timestamp": "1700000000", "signature": "` + own + `", "parent-signature": "` + parents + `"}}`, 1, 1},
-		"form":       {form, "event=opened&timestamp=1700000000&token=" + token + "&signature=" + own, 1, 0},
+		"form":       {formType, "event=opened&timestamp=1700000000&token=" + token + "&signature=" + own, 1, 0},
 		"multipart":  {"multipart/form-data; boundary=x", multipartOf("event", "opened", "timestamp", "1700000000", "token", token, "signature", own), 1, 0},
 	} {
 		r := &Request{Body: []byte(test.body), Header: headers("Content-Type", test.contentType), Now: time.Unix(1700000000, 0)}
@@ -150,9 +150,9 @@ func TestMailgunAsOpenSSL(t *testing.T) {
 
 // multipartOf returns a multipart form with the boundary x.
 func multipartOf(fields ...string) string {
-	text := ""
+	var b strings.Builder
 	for i := 0; i < len(fields); i += 2 {
-		text += "--x\r\nContent-Disposition: form-data; name=\"" + fields[i] + "\"\r\n\r\n" + fields[i+1] + "\r\n"
+		fmt.Fprintf(&b, "--x\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", fields[i], fields[i+1])
 	}
-	return text + "--x--\r\n"
+	return b.String() + "--x--\r\n"
 }

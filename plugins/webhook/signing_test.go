@@ -95,6 +95,12 @@ func TestPublicURL(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]int64{"/acme/{event} 1": 4}, s.metrics.all("webhook_verified"))
+	t.Run("nginx", func(t *testing.T) {
+		nginx := &proxied{stand: s, kind: proxyKind{command: "nginx", config: nginxConfig(`location /hooks/ { proxy_pass http://door/; }`)}}
+		nginx.start(t, tool(t, "nginx"), s.address.String())
+		require.Equal(t, 200, post("http://"+nginx.address+"/hooks", publicURL+path, ""))
+		require.Equal(t, 401, post("http://"+nginx.address+"/hooks", "http://"+nginx.address+"/hooks"+path, ""))
+	})
 }
 
 // Without a public URL nobody who signs it is served, and the error says where it is missing.

@@ -139,7 +139,7 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 
 | answer | when |
 |---|---|
-| 200 | the pipeline has acknowledged the delivery |
+| 200 | the pipeline has acknowledged the delivery, or the request is a vendor's handshake |
 | 400 | the body ended before its length, or the request can be read in two ways |
 | 401 | not verified |
 | 403 | a web page sent the request to a route where nobody is verified |
@@ -153,7 +153,7 @@ A sender waits until the pipeline is done with its delivery: 200 says that every
 
 A body has to come at 16 KiB a second at least, after two seconds. Where bytes or connections run out, the slowest request that has not come whole is given up for a new one. A request that is refused before its body has come is the last of its connection.
 
-A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it.
+A body that does not inflate although its sender is verified is kept: it goes on as sent, and no decoder takes it. Where the signature stands in the body, such a body is not verified.
 
 Each vendor of ` + "`vendors` posts to `/<vendor>/<native event>`, or to `/<vendor>` where the payload names the native event. If the vendor can neither sign nor set a header, its URL holds the secret: `/<vendor>/<secret>` and `/<vendor>/<secret>/<native event>`" + `. Make such secrets of 32 letters and digits or more; they stand in the logs of any proxy in front.
 
@@ -164,13 +164,21 @@ Each vendor of ` + "`vendors` posts to `/<vendor>/<native event>`, or to `/<vend
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", v.Name, v.SecretEnv, v.Signing.Proof())
 	}
 	b.WriteString(`
+A secret that is a public key is in base64 or PEM. A vendor that signs its URL needs ` + "`public_url`" + `.
+`)
+	for _, v := range vendors.All() {
+		if v.Handshake != nil {
+			fmt.Fprintf(&b, "\nBefore it sends anything, %s asks with a GET whether the URL is its customer's. The door answers with the challenge of the query, up to %d characters of ASCII, if the query has the token that `%s` holds; without that variable it answers 405.\n", v.Title, maxChallenge, v.Handshake.SecretEnv)
+		}
+	}
+	b.WriteString(`
 The secret is read from that environment variable when the input starts, or from the file that the variable ` + "`<NAME>_FILE`" + ` names; the file is read again within a second when it changes, and the last secret stays if it cannot be read. While a secret is replaced, ` + "`<NAME>_OLD`, or `<NAME>_OLD_FILE`" + `, holds the one that is still valid, too.
 
 The message's bytes are the body, and its metadata is what else is known of the delivery, where there is a value: ` + "`webhook_route`, `webhook_vendor`, `webhook_event`, `webhook_account`, `webhook_content_type`, `webhook_content_encoding`, `webhook_delivery_id`, `webhook_received_at`" + `, and the header fields that the route lists. Nothing of a request can set another metadata.
 
 ` + "`/healthz`" + ` answers 200 while the process is up, ` + "`/readyz`" + ` 503 while it stops, has no memory for another body, or a spool takes nothing.
 
-Counts: ` + "`webhook_deliveries` by route and outcome (" + outcomeList() + "; of the last two, `unreadable` is a request that net/http refuses and `handshake` a failure of TLS: they are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
+Counts: ` + "`webhook_deliveries` by route and outcome (" + outcomeList() + "; `challenged` is a vendor's handshake; of the last two, `unreadable` is a request that net/http refuses and `handshake` a failure of TLS: these three are no deliveries), `webhook_late` (what the pipeline said after the answer) by route and verdict, `webhook_verified` by route and position of the secret (1, or 2 for `_OLD`), `webhook_gone` (senders that left before their answer) and `webhook_received_bytes` by route; gauges `webhook_in_flight`, `webhook_reserved_bytes`; timer `webhook_answer` by route" + `.`)
 	return b.String()
 }
 

@@ -192,6 +192,7 @@ type sample struct {
 	key, wrong         string // what the vendor signs with, and what somebody else does
 	event, contentType string
 	body, large        []byte // large is nil if it can not be padded
+	zips               bool   // false if the vendor signs what stands in the body, and so no bytes of gzip
 }
 
 // contentTypes are what a sample's ending says of it.
@@ -217,6 +218,8 @@ func read(keyOf func(*vendors.Vendor) string) (all []*sample, err error) {
 				s.large = append(bytes.Repeat([]byte(" "), max(0, bodyLimit-len(s.body))), s.body...)
 			}
 			if _, err := s.request("http://door", s.key, s.body, false); err == nil { // else a signature in the body has no place there
+				_, err := s.request("http://door", s.key, s.body, true)
+				s.zips = err == nil
 				all = append(all, s)
 			}
 			return nil
@@ -326,7 +329,7 @@ func (l *load) post(kind string, due int, s *sample) error {
 	body, zipped, key := s.body, false, s.key
 	switch kind {
 	case "gzip":
-		zipped = true
+		zipped = s.zips
 	case "bomb":
 		body, zipped = bomb, true
 	case "too large":

@@ -10,6 +10,7 @@ import (
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/postmark"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/sendgrid"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/supersend"
+	_ "github.com/hookswitch/hookswitch/plugins/vendors/telnyx"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/twilio"
 	_ "github.com/hookswitch/hookswitch/plugins/vendors/whatsapp"
 )

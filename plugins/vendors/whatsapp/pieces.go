@@ -21,8 +21,7 @@ import (
 
 // kind is an array of parts in the value of a change.
 type kind struct {
-	array string // the name of the array
-	event string // the native event of a part
+	array string // its name
 	// person has the members of a part that name its person by a number or an id, the best
 	// first.
 	person []string
@@ -31,12 +30,16 @@ type kind struct {
 // kinds has the arrays of parts that the value of a change may have, by the field of the
 // change.
 var kinds = map[string][]kind{
-	"messages": {
-		{"messages", "messages", []string{"from", "from_user_id"}},
-		{"statuses", "statuses", []string{"recipient_participant_id", "recipient_participant_user_id", "recipient_id", "recipient_user_id"}},
+	"calls": {
+		{"calls", []string{"from", "from_user_id", "to", "to_user_id"}}, // one of them is ours, which no contact has
+		{"statuses", []string{"recipient_id", "recipient_user_id"}},
 	},
-	"smb_message_echoes": {{"message_echoes", "smb_message_echoes", []string{"to", "to_user_id"}}},
-	"user_preferences":   {{"user_preferences", "user_preferences", []string{"wa_id", "user_id"}}},
+	"messages": {
+		{"messages", []string{"from", "from_user_id"}},
+		{"statuses", []string{"recipient_participant_id", "recipient_participant_user_id", "recipient_id", "recipient_user_id"}},
+	},
+	"smb_message_echoes": {{"message_echoes", []string{"to", "to_user_id"}}},
+	"user_preferences":   {{"user_preferences", []string{"wa_id", "user_id"}}},
 }
 
 // kinds returns the arrays of parts that the value of the change may have.
