@@ -356,8 +356,12 @@ func textOf(contact payload.Value, more []payload.Value) string {
 }
 
 // idsOf returns the number and the id that a contact has, "" where it has none.
-func idsOf(element payload.Value) (ids [2]string) {
+func idsOf(element payload.Value) [2]string {
 	c := payload.Bind[contact](element)
+	return c.ids()
+}
+
+func (c *contact) ids() (ids [2]string) {
 	ids[0], _ = c.WaID.Scalar()
 	if ids[1], _ = c.UserID.Scalar(); ids[1] == ids[0] {
 		ids[1] = ""
@@ -400,17 +404,18 @@ func (s *slice) addContacts(own, nobody string) {
 
 // contactOf returns the contact of the person that a part names: the first one that has the
 // best of the part's numbers and ids that a contact has.
-func contactOf(contacts, part payload.Value, k kind) payload.Value {
+func contactOf(contacts, part payload.Value, k kind) contact {
 	for _, name := range k.person {
 		id, _ := part.Get(name).Scalar()
 		if id == "" {
 			continue
 		}
 		for element := range contacts.Elements() {
-			if ids := idsOf(element); ids[0] == id || ids[1] == id {
-				return element
+			c := payload.Bind[contact](element)
+			if ids := c.ids(); ids[0] == id || ids[1] == id {
+				return c
 			}
 		}
 	}
-	return payload.Value{}
+	return contact{}
 }

@@ -415,7 +415,7 @@ func (n *notification) other() vendors.Draft {
 // contact reads the contact. The part may have its number and its id.
 func (n *notification) contact(number, id payload.Value) event.Contact {
 	r := n.read
-	c := object[contact](r, "contact", contactOf(n.people, n.part, n.kind))
+	c := contactOf(n.people, n.part, n.kind)
 	if number.Absent() {
 		number = c.WaID
 	}
