@@ -93,7 +93,7 @@ var comparisons = []comparison{
 	},
 	{
 		name:     "twilio",
-		body:     formBody("twilio/testdata/undeclared/mms.form"),
+		body:     formBody("twilio/testdata/undeclared/sms.form"),
 		decoder:  "twilio_decode: { event: incoming_message }",
 		bloblang: mappings("twilio"),
 	},

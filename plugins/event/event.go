@@ -289,7 +289,7 @@ type Message struct {
 	StatusCandidates []string `json:"status_candidates,omitempty" doc:"The sorted codes, where more than one may be the code of this message." pii:"none"`
 }
 
-// Media is an attachment of a message or e-mail.
+// Media is an attachment of a message.
 type Media struct {
 	ID   string `json:"id,omitempty" doc:"The vendor's id of the attachment, where it gives no URL." pii:"none"`
 	URL  string `json:"url,omitempty" doc:"Where the attachment is." pii:"content"`
@@ -314,22 +314,29 @@ type Cost struct {
 
 // Email is an e-mail. All events of one e-mail to one recipient have the same ID.
 type Email struct {
-	ID           string   `json:"id,omitempty" doc:"The vendor's id of the e-mail, the same in all events about it." pii:"none"`
-	MessageID    string   `json:"message_id,omitempty" doc:"The header field Message-ID of the e-mail, without angle brackets." pii:"none"`
-	From         string   `json:"from,omitempty" doc:"The address of the sender." pii:"personal"`
-	To           string   `json:"to,omitempty" doc:"The address of the recipient." pii:"personal"`
-	Subject      string   `json:"subject,omitempty" doc:"The subject line." pii:"content"`
-	Body         string   `json:"body,omitempty" doc:"What was written, as plain text where there is some, else as HTML." pii:"content"`
-	Attachments  []Media  `json:"attachments,omitempty" doc:"The attachments."`
-	SentAt       Time     `json:"sent_at,omitempty" doc:"When the e-mail was sent." pii:"none"`
-	ReplyToID    string   `json:"reply_to_id,omitempty" doc:"The Message-ID of the e-mail that this e-mail answers, without angle brackets." pii:"none"`
-	LinkURL      string   `json:"link_url,omitempty" doc:"The link that was followed." pii:"content"`
-	Failure      Failure  `json:"failure,omitempty" doc:"Whether the address takes no e-mail (permanent), or another e-mail or attempt may arrive (temporary)." pii:"none"`
-	StatusCode   string   `json:"status_code,omitempty" doc:"The code of what became of the e-mail, such as that of SMTP." pii:"none"`
-	StatusText   string   `json:"status_text,omitempty" doc:"What became of the e-mail, in the words of the vendor." pii:"none"`
-	StatusDetail string   `json:"status_detail,omitempty" doc:"Why this became of the e-mail, in the words of the vendor or of the recipient's server." pii:"personal"`
-	Tags         []string `json:"tags,omitempty" doc:"The tags or categories that our side gave the e-mail." pii:"none"`
-	Metadata     []Pair   `json:"metadata,omitempty" doc:"The names and values that our side gave the e-mail."`
+	ID           string       `json:"id,omitempty" doc:"The vendor's id of the e-mail, the same in all events about it." pii:"none"`
+	MessageID    string       `json:"message_id,omitempty" doc:"The header field Message-ID of the e-mail, without angle brackets." pii:"none"`
+	From         string       `json:"from,omitempty" doc:"The address of the sender." pii:"personal"`
+	To           string       `json:"to,omitempty" doc:"The address of the recipient." pii:"personal"`
+	Subject      string       `json:"subject,omitempty" doc:"The subject line." pii:"content"`
+	Body         string       `json:"body,omitempty" doc:"What was written, as plain text where there is some, else as HTML." pii:"content"`
+	Attachments  []Attachment `json:"attachments,omitempty" doc:"The attachments."`
+	SentAt       Time         `json:"sent_at,omitempty" doc:"When the e-mail was sent." pii:"none"`
+	ReplyToID    string       `json:"reply_to_id,omitempty" doc:"The Message-ID of the e-mail that this e-mail answers, without angle brackets." pii:"none"`
+	LinkURL      string       `json:"link_url,omitempty" doc:"The link that was followed." pii:"content"`
+	Failure      Failure      `json:"failure,omitempty" doc:"Whether the address takes no e-mail (permanent), or another e-mail or attempt may arrive (temporary)." pii:"none"`
+	StatusCode   string       `json:"status_code,omitempty" doc:"The code of what became of the e-mail, such as that of SMTP." pii:"none"`
+	StatusText   string       `json:"status_text,omitempty" doc:"What became of the e-mail, in the words of the vendor." pii:"none"`
+	StatusDetail string       `json:"status_detail,omitempty" doc:"Why this became of the e-mail, in the words of the vendor or of the recipient's server." pii:"personal"`
+	Tags         []string     `json:"tags,omitempty" doc:"The tags or categories that our side gave the e-mail." pii:"none"`
+	Metadata     []Pair       `json:"metadata,omitempty" doc:"The names and values that our side gave the e-mail."`
+}
+
+// Attachment is a file that came along with an e-mail.
+type Attachment struct {
+	URL  string `json:"url,omitempty" doc:"Where the file is." pii:"content"`
+	Type string `json:"type,omitempty" doc:"The media type." pii:"none"`
+	Name string `json:"name,omitempty" doc:"The name of the file." pii:"content"`
 }
 
 // Failure says what the failure of an e-mail means for the next one to the same address.

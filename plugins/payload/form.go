@@ -26,8 +26,13 @@ type form struct {
 // parseForm reads a form of one of the two media types of forms, with the parameters of its
 // content type.
 func parseForm(body, mediaType string, params map[string]string) (Value, error) {
-	var f form
 	charset, err := charsetOf(params["charset"])
+	if mediaType != multipartType && charset.decoder == nil && err == nil {
+		if flat, ok := parseFlatForm(body); ok {
+			return flat, nil
+		}
+	}
+	var f form
 	switch {
 	case err != nil:
 	case mediaType == multipartType:
@@ -45,10 +50,82 @@ func parseForm(body, mediaType string, params map[string]string) (Value, error) 
 	return Parse(unsafe.String(unsafe.SliceData(text), len(text))) // nobody changes the text any more
 }
 
+// parseFlatForm reads an application/x-www-form-urlencoded body of UTF-8 in which each name
+// stands once, has no brackets and is not escaped. Almost all forms are such, and they are
+// written as JSON without keeping their fields. It takes no other form, and none that is to be
+// refused.
+func parseFlatForm(body string) (v Value, ok bool) {
+	if len(body) > maxFlatForm {
+		return Value{}, false
+	}
+	text := append(make([]byte, 0, len(body)+len(body)/4+64), '{')
+	for rest := withoutEnds(body); rest != ""; {
+		var pair string
+		if pair, rest, _ = strings.Cut(rest, "&"); pair == "" || pair == "=" {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		if !isPlain(name) || strings.Contains(name, "[") {
+			return Value{}, false
+		}
+		text = append(append(append(text, '"'), name...), '"', ':')
+		if text, ok = appendFormText(text, value); !ok {
+			return Value{}, false
+		}
+	}
+	if len(text) == 1 {
+		return Value{}, false
+	}
+	text = append(text, '}')
+	v, err := Parse(unsafe.String(unsafe.SliceData(text), len(text))) // nobody changes the text any more
+	if err != nil {
+		return Value{}, false
+	}
+	if v.doc.lost { // a name stands twice
+		v.Release()
+		return Value{}, false
+	}
+	return v, true
+}
+
+// maxFlatForm is how many bytes a form may have to be read without counting its parts: it
+// has not more than [MaxFormParts].
+const maxFlatForm = MaxFormParts
+
+// appendFormText appends the JSON string of a value, and reports whether the value is UTF-8 and
+// its percent encoding is whole.
+func appendFormText(b []byte, escaped string) (text []byte, ok bool) {
+	if isPlain(escaped) {
+		return append(append(append(b, '"'), escaped...), '"'), true
+	}
+	decoded, err := url.QueryUnescape(escaped)
+	if err != nil || !utf8.ValidString(decoded) {
+		return b, false
+	}
+	return AppendString(b, decoded), true
+}
+
+// isPlain reports whether a form and JSON write a text alike.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || '~' < c || c == '%' || c == '+' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutEnds returns a body without the byte order mark in front and the line ends behind.
+func withoutEnds(body string) string {
+	return strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
+}
+
 // readURLEncoded reads the fields of an application/x-www-form-urlencoded body.
 func (f *form) readURLEncoded(body string, charset charset) error {
-	body = strings.TrimRight(strings.TrimPrefix(body, byteOrderMark), "\r\n")
-	for pair := range strings.SplitSeq(body, "&") {
+	for pair := range strings.SplitSeq(withoutEnds(body), "&") {
 		if pair == "" || pair == "=" {
 			continue
 		}

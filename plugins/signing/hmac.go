@@ -44,7 +44,7 @@ func (s Signed) prefix(r *Request) (prefix string, ok bool) {
 	if s.Timestamp == "" {
 		return "", true
 	}
-	timestamp, ok := single(r.Header, http.CanonicalHeaderKey(s.Timestamp))
+	timestamp, ok := Single(r.Header, http.CanonicalHeaderKey(s.Timestamp))
 	if !ok || !isRecent(timestamp, r.Now, s.Tolerance) {
 		return "", false
 	}
@@ -119,7 +119,7 @@ type hmacVerifier struct {
 }
 
 func (v *hmacVerifier) Verify(r *Request) int {
-	value, ok := single(r.Header, v.header)
+	value, ok := Single(r.Header, v.header)
 	if !ok {
 		return 0
 	}

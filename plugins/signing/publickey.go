@@ -152,7 +152,7 @@ func (v *ed25519Verifier) Verify(r *Request) int {
 // presented returns the signature that a header holds in base64, and what is signed in
 // front of the body.
 func (s Signed) presented(r *Request, header string) (signature []byte, prefix string, ok bool) {
-	value, ok := single(r.Header, header)
+	value, ok := Single(r.Header, header)
 	if !ok {
 		return nil, "", false
 	}

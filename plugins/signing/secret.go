@@ -30,7 +30,7 @@ type headerVerifier struct {
 }
 
 func (v *headerVerifier) Verify(r *Request) int {
-	value, ok := single(r.Header, v.name)
+	value, ok := Single(r.Header, v.name)
 	if !ok {
 		return 0
 	}
@@ -67,7 +67,7 @@ type basicVerifier struct {
 }
 
 func (v *basicVerifier) Verify(r *Request) int {
-	if _, ok := single(r.Header, "Authorization"); !ok {
+	if _, ok := Single(r.Header, "Authorization"); !ok {
 		return 0
 	}
 	username, password, ok := (&http.Request{Header: r.Header}).BasicAuth()

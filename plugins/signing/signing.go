@@ -95,9 +95,9 @@ func match(secrets []string, presented string) int {
 	return 0
 }
 
-// single returns the value of a header that stands there once. Of two values that
+// Single returns the value of a header that stands there once. Of two values that
 // differ, a proxy in front may have believed the one that we would not.
-func single(h http.Header, name string) (string, bool) {
+func Single(h http.Header, name string) (string, bool) {
 	values := h[name]
 	if len(values) != 1 {
 		return "", false

@@ -89,9 +89,9 @@ func (Standard) Sign(secret string, r *Request) error {
 type standardVerifier []standardKey
 
 func (v standardVerifier) Verify(r *Request) int {
-	id, ok1 := single(r.Header, "Webhook-Id")
-	timestamp, ok2 := single(r.Header, "Webhook-Timestamp")
-	signatures, ok3 := single(r.Header, "Webhook-Signature")
+	id, ok1 := Single(r.Header, "Webhook-Id")
+	timestamp, ok2 := Single(r.Header, "Webhook-Timestamp")
+	signatures, ok3 := Single(r.Header, "Webhook-Signature")
 	if !ok1 || !ok2 || !ok3 || id == "" || !isRecent(timestamp, r.Now, standardTolerance) {
 		return 0
 	}

@@ -76,7 +76,7 @@ type urlVerifier struct {
 }
 
 func (v *urlVerifier) Verify(r *Request) int {
-	value, ok := single(r.Header, v.header)
+	value, ok := Single(r.Header, v.header)
 	if !ok || r.URL == "" {
 		return 0
 	}

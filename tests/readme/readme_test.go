@@ -275,11 +275,28 @@ func TestAddVendor(t *testing.T) {
 	require.Contains(t, string(golden), `"time": "2026-03-02T08:11:55Z"`)
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks), [reference](configs/reference/acme.md) | call.started | secret in the URL |")
+	require.Contains(t, string(readme), "| [Acme](https://example.com/webhooks), [reference](configs/reference/acme.md) | call.started | HMAC-SHA256 in the header X-Acme-Signature |")
 	run(t, dir, command(t, "go test ./plugins/vendors/..."))
 	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme)\"")
 
-	// The shipped configs serve it, verified by a secret in its URL, as they are.
+	// The shipped configs serve it as they are, verified by its signature.
+	sendAcme(t, dir)
+
+	// A scheme of its own is one more file of the folder.
+	own := blocks(t, "go")[2]
+	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(regexp.MustCompile(`(?s)Signing: signing\.HMAC\{.*?\n\t\t\},`).ReplaceAllString(
+		strings.NewReplacer("\t\"crypto\"\n", "", "\t\"time\"\n", "", "\t\"github.com/hookswitch/hookswitch/plugins/signing\"\n", "").Replace(decoder),
+		"Signing: seal{},")), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Dir(file), "seal.go"), []byte(own), 0o644))
+	run(t, dir, "test -z \"$(gofmt -l plugins/vendors/acme/seal.go)\"")
+	run(t, dir, command(t, "go test ./tests -run "))
+	sendAcme(t, dir)
+}
+
+// sendAcme builds the distribution, and sends it a sample of Acme that is signed with the
+// secret, and another one with another secret.
+func sendAcme(t *testing.T, dir string) {
+	t.Helper()
 	run(t, dir, "go build -o hookswitch ./cmd/hookswitch")
 	events := make(chan string, 1)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -289,11 +306,11 @@ func TestAddVendor(t *testing.T) {
 	defer receiver.Close()
 	t.Setenv("HOOKSWITCH_HTTP_URL", receiver.URL)
 	t.Setenv("HOOKSWITCH_VENDORS", "acme")
-	t.Setenv("ACME_PATH_TOKEN", "0123456789abcdef")
+	t.Setenv("ACME_SIGNING_KEY", "0123456789abcdef")
 	s := startCommand(t, "exec "+filepath.Join(dir, "hookswitch")+" run "+filepath.Join(dir, "configs", "http.yaml"))
 	require.Contains(t, run(t, dir, "./hookswitch send --vendor acme --event ringing http://"+s.address), "200 OK")
 	require.Contains(t, <-events, `"source":"/acme"`)
-	t.Setenv("ACME_PATH_TOKEN", "another-and-wrong")
+	t.Setenv("ACME_SIGNING_KEY", "another-and-wrong")
 	require.Contains(t, run(t, dir, "./hookswitch send --vendor acme --event ringing http://"+s.address+" || true"), "401")
 }
 

@@ -536,10 +536,10 @@ func recipient(list string) string {
 	return address
 }
 
-func readAttachments(r *vendors.Reader, v payload.Value) []event.Media {
-	return vendors.Elements(r, "email.attachments", v, func(element payload.Value) event.Media {
+func readAttachments(r *vendors.Reader, v payload.Value) []event.Attachment {
+	return vendors.Elements(r, "email.attachments", v, func(element payload.Value) event.Attachment {
 		a := payload.Bind[attachment](element)
-		return event.Media{
+		return event.Attachment{
 			Type: r.Text("email.attachments.type", a.ContentType),
 			Name: r.Text("email.attachments.name", a.FileName),
 		}

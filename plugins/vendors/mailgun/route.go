@@ -81,11 +81,11 @@ func routed(in *vendors.Input) vendors.Draft {
 	}
 }
 
-func files(r *vendors.Reader, p payload.Value) (all []event.Media) {
+func files(r *vendors.Reader, p payload.Value) (all []event.Attachment) {
 	for name, member := range p.Members() {
 		if strings.HasPrefix(name, "attachment-") && member.Kind() == payload.Object {
 			f := payload.Bind[file](member)
-			all = append(all, event.Media{
+			all = append(all, event.Attachment{
 				Type: r.Text("email.attachments.type", f.ContentType),
 				Name: r.Text("email.attachments.name", f.FileName),
 			})
@@ -94,11 +94,11 @@ func files(r *vendors.Reader, p payload.Value) (all []event.Media) {
 	return all
 }
 
-func keptFiles(r *vendors.Reader, v payload.Value) []event.Media {
+func keptFiles(r *vendors.Reader, v payload.Value) []event.Attachment {
 	r.Note("email.attachments", v)
-	return vendors.Elements(r, "email.attachments", parsed(v), func(element payload.Value) event.Media {
+	return vendors.Elements(r, "email.attachments", parsed(v), func(element payload.Value) event.Attachment {
 		k := payload.Bind[kept](element)
-		return event.Media{
+		return event.Attachment{
 			URL:  r.Text("email.attachments.url", k.URL),
 			Type: r.Text("email.attachments.type", k.ContentType),
 			Name: r.Text("email.attachments.name", k.Name),

@@ -332,9 +332,9 @@ func received(in *vendors.Input) vendors.Draft {
 		Body:    r.Text("email.body", m.TextBody, m.HTMLBody),
 		SentAt:  r.MailTime("email.sent_at", m.Date),
 		Tags:    r.Texts("email.tags", m.Tag),
-		Attachments: vendors.Elements(r, "email.attachments", m.Attachments, func(v payload.Value) event.Media {
+		Attachments: vendors.Elements(r, "email.attachments", m.Attachments, func(v payload.Value) event.Attachment {
 			a := payload.Bind[attachment](v)
-			return event.Media{
+			return event.Attachment{
 				Type: r.Text("email.attachments.type", a.ContentType),
 				Name: r.Text("email.attachments.name", a.Name),
 			}

@@ -1,6 +1,7 @@
 package telnyx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,23 +14,27 @@ import (
 // happened to the message of one recipient is one event, so a native event of an outbound
 // message becomes an event for each recipient. The raw of such an event is a slice: the
 // payload with this recipient alone, which decodes to just this event.
+//
+// An inbound message by which the contact unsubscribes or subscribes is two events.
 
 // native data structures
 
 type message struct {
-	ID             payload.Value `json:"id"`
-	OrganizationID payload.Value `json:"organization_id"`
-	From           payload.Value `json:"from"`
-	To             payload.Value `json:"to"`
-	Text           payload.Value `json:"text"`
-	Body           payload.Value `json:"body"` // of an RCS message, which has no text and media
-	Media          payload.Value `json:"media"`
-	Type           payload.Value `json:"type"` // SMS, MMS, RCS or WHATSAPP
-	Parts          payload.Value `json:"parts"`
-	Cost           payload.Value `json:"cost"`
-	CostBreakdown  payload.Value `json:"cost_breakdown"`
-	Errors         payload.Value `json:"errors"`
-	SentAt         payload.Value `json:"sent_at"`
+	ID                 payload.Value `json:"id"`
+	OrganizationID     payload.Value `json:"organization_id"`
+	MessagingProfileID payload.Value `json:"messaging_profile_id"`
+	AutoresponseType   payload.Value `json:"autoresponse_type"` // STOP, START or HELP
+	From               payload.Value `json:"from"`
+	To                 payload.Value `json:"to"`
+	Text               payload.Value `json:"text"`
+	Body               payload.Value `json:"body"` // of an RCS message, which has no text and media
+	Media              payload.Value `json:"media"`
+	Type               payload.Value `json:"type"` // SMS, MMS, RCS or WHATSAPP
+	Parts              payload.Value `json:"parts"`
+	Cost               payload.Value `json:"cost"`
+	CostBreakdown      payload.Value `json:"cost_breakdown"`
+	Errors             payload.Value `json:"errors"`
+	SentAt             payload.Value `json:"sent_at"`
 }
 
 // party is a sender or recipient. Our side of an RCS message is an agent of RCS.
@@ -90,13 +95,55 @@ type errorSource struct {
 
 // native data structure conversion
 
-func messageReceived(in *vendors.Input) vendors.Draft {
+// messageReceived converts a message that comes in. Where the vendor has answered a keyword such
+// as STOP by itself, there are two events: the message, and the change of the subscription. A
+// payload of a keyword but without what was written is the change alone.
+func messageReceived(in *vendors.Input, emit func(vendors.Draft) error) error {
 	r, o := read(in)
 	m := vendors.Object[message](r, "message", o.Payload)
-	draft := convertMessage(r, &o, &m)
+	eventType := changeOf(m.AutoresponseType)
+	switch {
+	case eventType == "":
+		return emit(convertReceived(r, &o, &m))
+	case m.Text.Kind()+m.Body.Kind() == payload.Missing:
+		return emit(convertChange(r, &o, &m, eventType))
+	}
+	return messageAndChange(in, o, m, eventType, emit)
+}
+
+func messageAndChange(in *vendors.Input, o occurrence, m message, eventType string, emit func(vendors.Draft) error) error {
+	received := convertReceived(in.Read(), &o, &m)
+	received.Raw = without(in.Payload, &o, m.AutoresponseType)
+	if err := emit(received); err != nil {
+		return err
+	}
+	raw := without(in.Payload, &o, m.Text, m.Body, m.Media, m.Parts, m.Cost, m.CostBreakdown)
+	var missing payload.Value
+	m.Text, m.Body, m.Media, m.Parts, m.Cost = missing, missing, missing, missing, missing
+	change := convertChange(in.Read(), &o, &m, eventType)
+	change.Raw = raw
+	return emit(change)
+}
+
+// changeOf returns what a keyword does to the subscription of the contact, "" if it does nothing.
+// HELP changes nothing.
+func changeOf(keyword payload.Value) string {
+	switch word, _ := keyword.Scalar(); word {
+	case "STOP":
+		return event.ContactUnsubscribed
+	case "START":
+		return event.ContactSubscribed
+	}
+	return ""
+}
+
+func convertReceived(r *vendors.Reader, o *occurrence, m *message) vendors.Draft {
+	draft := convertMessage(r, o, m)
 	d := &draft.Data
 	from := vendors.Object[party](r, "message.from", m.From)
 	to := vendors.Object[party](r, "message.to", first(r, "message.to", m.To))
+	r.Note("subscription.subscribed", m.AutoresponseType)
+	r.Note("subscription.topic", m.MessagingProfileID)
 	draft.Type, draft.ID = event.MessageReceived, vendors.Natural(o.ID)
 	d.Direction = event.Inbound
 	d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(from.PhoneNumber)
@@ -104,6 +151,28 @@ func messageReceived(in *vendors.Input) vendors.Draft {
 	d.Message.From = r.Sender("message.from", from.PhoneNumber)
 	d.Message.To = r.PhoneOrShortCode("message.to", to.PhoneNumber)
 	draft.Person = vendors.Ladder{d.Contact.Phone}
+	return draft
+}
+
+// convertChange converts a message by which the contact leaves a messaging profile, or comes
+// back: the vendor then blocks all messages of the profile's numbers to the contact, or no longer
+// blocks them.
+func convertChange(r *vendors.Reader, o *occurrence, m *message, eventType string) vendors.Draft {
+	draft := convertReceived(r, o, m)
+	d := &draft.Data
+	draft.Type, draft.ID = eventType, vendors.Natural(o.ID, m.AutoresponseType)
+	if d.Channel == "" {
+		d.Channel = event.ChannelOther // every contact.unsubscribed has a channel
+	}
+	d.Subscription = &event.Subscription{
+		Channel:    d.Channel,
+		Topic:      r.Text("subscription.topic", m.MessagingProfileID),
+		Subscribed: event.True,
+	}
+	if eventType == event.ContactUnsubscribed {
+		d.Subscription.Subscribed = event.False
+	}
+	d.Direction, d.Message = "", event.Message{}
 	return draft
 }
 
@@ -349,8 +418,7 @@ func pointsAt(element payload.Value, recipients int) (int, bool) {
 
 // slice returns the payload with one recipient alone.
 func slice(whole payload.Value, o *occurrence, m *message, i int, to payload.Value, errors string) string {
-	data := payload.Bind[webhook](whole).Data
-	return replace(whole, data, replace(data, o.Payload, o.Payload.Rewrite(func(_ string, member payload.Value) string {
+	return rewrite(whole, o, func(member payload.Value) string {
 		switch {
 		case member == m.To:
 			return "[" + to.Text() + "]"
@@ -360,7 +428,25 @@ func slice(whole payload.Value, o *occurrence, m *message, i int, to payload.Val
 			return ""
 		}
 		return member.Text()
-	})))
+	})
+}
+
+// without returns the payload without some members of the message.
+func without(whole payload.Value, o *occurrence, members ...payload.Value) string {
+	return rewrite(whole, o, func(member payload.Value) string {
+		if slices.Contains(members, member) {
+			return ""
+		}
+		return member.Text()
+	})
+}
+
+// rewrite returns the payload with other texts for the members of the message, "" for a member
+// that is left out.
+func rewrite(whole payload.Value, o *occurrence, text func(member payload.Value) string) string {
+	data := payload.Bind[webhook](whole).Data
+	message := o.Payload.Rewrite(func(_ string, member payload.Value) string { return text(member) })
+	return replace(whole, data, replace(data, o.Payload, message))
 }
 
 // replace returns the text of an object in which another text stands for one member.

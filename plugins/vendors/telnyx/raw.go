@@ -9,7 +9,7 @@ var rawOnly = []vendors.RawOnly{
 	{Reason: "the native event says the same", Keys: []string{"data.payload.state"}},
 	{Reason: "the handle for commands to a running call; only call_leg_id is in all native events of a call", Keys: []string{"data.payload.call_control_id"}},
 	{Reason: "how our side has set up the vendor's account", Keys: []string{
-		"data.payload.connection_codecs", "data.payload.connection_id", "data.payload.messaging_profile_id",
+		"data.payload.connection_codecs", "data.payload.connection_id",
 		"data.payload.webhook_failover_url", "data.payload.webhook_url",
 	}},
 	{Reason: "how the network carries the call", Keys: []string{
@@ -41,7 +41,6 @@ var rawOnly = []vendors.RawOnly{
 	}},
 	{Reason: "the subject line of an MMS, which the texts of other vendors do not have", Keys: []string{"data.payload.subject"}},
 	{Reason: "tags of the number or of the message, for which events have no field", Keys: []string{"data.payload.tags"}},
-	{Reason: "the keyword, such as STOP, that the vendor has answered by itself; the text has it", Keys: []string{"data.payload.autoresponse_type"}},
 	{Reason: "a guess of the vendor", Keys: []string{"data.payload.is_spam"}},
 	{Reason: "where an error is explained, and what it is about: an error that is about another recipient is left out", Keys: []string{
 		"data.payload.errors[].meta", "data.payload.errors[].source",
@@ -63,9 +62,13 @@ var (
 		Reason: "when the recording began and ended, not the call",
 		Keys:   []string{"data.payload.end_time", "data.payload.start_time"},
 	}}, callRawOnly...)
-	messageRawOnly  = []vendors.RawOnly{{Reason: "the native event says the same", Keys: []string{"data.payload.direction"}}}
-	receivedRawOnly = append([]vendors.RawOnly{
+	outboundRawOnly = []vendors.RawOnly{
+		{Reason: "the native event says the same", Keys: []string{"data.payload.direction"}},
+		{Reason: "how our side has set up the vendor's account", Keys: []string{"data.payload.messaging_profile_id"}},
+	}
+	receivedRawOnly = []vendors.RawOnly{
+		{Reason: "the native event says the same", Keys: []string{"data.payload.direction"}},
 		{Reason: "not used for a message that was received", Keys: []string{"data.payload.errors", "data.payload.sent_at"}},
 		{Reason: "whether the vendor has delivered the message to our side", Keys: []string{"data.payload.to[].status"}},
-	}, messageRawOnly...)
+	}
 )

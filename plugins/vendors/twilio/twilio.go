@@ -14,7 +14,6 @@ package twilio
 import (
 	"embed"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hookswitch/hookswitch/plugins/event"
@@ -164,8 +163,33 @@ type message struct {
 	ChannelPrefix payload.Value `json:"ChannelPrefix"` // whatsapp
 }
 
+// attachments are those of a message, which has at most ten.
+type attachments struct {
+	MediaURL0         payload.Value `json:"MediaUrl0"`
+	MediaContentType0 payload.Value `json:"MediaContentType0"`
+	MediaURL1         payload.Value `json:"MediaUrl1"`
+	MediaContentType1 payload.Value `json:"MediaContentType1"`
+	MediaURL2         payload.Value `json:"MediaUrl2"`
+	MediaContentType2 payload.Value `json:"MediaContentType2"`
+	MediaURL3         payload.Value `json:"MediaUrl3"`
+	MediaContentType3 payload.Value `json:"MediaContentType3"`
+	MediaURL4         payload.Value `json:"MediaUrl4"`
+	MediaContentType4 payload.Value `json:"MediaContentType4"`
+	MediaURL5         payload.Value `json:"MediaUrl5"`
+	MediaContentType5 payload.Value `json:"MediaContentType5"`
+	MediaURL6         payload.Value `json:"MediaUrl6"`
+	MediaContentType6 payload.Value `json:"MediaContentType6"`
+	MediaURL7         payload.Value `json:"MediaUrl7"`
+	MediaContentType7 payload.Value `json:"MediaContentType7"`
+	MediaURL8         payload.Value `json:"MediaUrl8"`
+	MediaContentType8 payload.Value `json:"MediaContentType8"`
+	MediaURL9         payload.Value `json:"MediaUrl9"`
+	MediaContentType9 payload.Value `json:"MediaContentType9"`
+}
+
 type received struct {
 	message
+	attachments
 	Body                      payload.Value `json:"Body"`
 	NumSegments               payload.Value `json:"NumSegments"`
 	MessageType               payload.Value `json:"MessageType"` // text, image, interactive
@@ -279,7 +303,7 @@ func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	text := &draft.Data.Message
 	text.Text = r.Text("message.text", m.Body, m.ButtonText, m.ListTitle)
 	text.ContentType = r.Text("message.content_type", m.MessageType)
-	text.Media = media(r, in.Payload)
+	text.Media = media(r, &m.attachments)
 	text.ReplyToID = r.Text("message.reply_to_id", m.OriginalRepliedMessageSid)
 	text.ChoiceID = r.Text("message.choice_id", m.ButtonPayload, m.ListID)
 	text.Segments = r.Number("message.segments", m.NumSegments)
@@ -393,28 +417,26 @@ func first(values ...payload.Value) payload.Value {
 	return payload.Value{}
 }
 
-// attachment has the names of the keys of an attachment.
-type attachment struct{ url, contentType string }
-
-// attachments are numbered from 0. A message has at most ten.
-var attachments = func() (all [10]attachment) {
-	for i := range all {
-		all[i] = attachment{"MediaUrl" + strconv.Itoa(i), "MediaContentType" + strconv.Itoa(i)}
-	}
-	return all
-}()
-
-func media(r *vendors.Reader, p payload.Value) []event.Media {
+func media(r *vendors.Reader, a *attachments) []event.Media {
 	var converted []event.Media
-	for i := range attachments {
-		url := p.Get(attachments[i].url)
-		if url.Kind() == payload.Missing {
-			break
+	for _, m := range [...]struct{ url, contentType payload.Value }{
+		{a.MediaURL0, a.MediaContentType0},
+		{a.MediaURL1, a.MediaContentType1},
+		{a.MediaURL2, a.MediaContentType2},
+		{a.MediaURL3, a.MediaContentType3},
+		{a.MediaURL4, a.MediaContentType4},
+		{a.MediaURL5, a.MediaContentType5},
+		{a.MediaURL6, a.MediaContentType6},
+		{a.MediaURL7, a.MediaContentType7},
+		{a.MediaURL8, a.MediaContentType8},
+		{a.MediaURL9, a.MediaContentType9},
+	} {
+		if m.url.Kind() != payload.Missing {
+			converted = append(converted, event.Media{
+				URL:  r.Text("message.media.url", m.url),
+				Type: r.Text("message.media.type", m.contentType),
+			})
 		}
-		converted = append(converted, event.Media{
-			URL:  r.Text("message.media.url", url),
-			Type: r.Text("message.media.type", p.Get(attachments[i].contentType)),
-		})
 	}
 	return converted
 }

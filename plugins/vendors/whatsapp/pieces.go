@@ -21,8 +21,7 @@ import (
 
 // kind is an array of parts in the value of a change.
 type kind struct {
-	array string // the name of the array
-	event string // the native event of a part
+	array string // its name
 	// person has the members of a part that name its person by a number or an id, the best
 	// first.
 	person []string
@@ -31,12 +30,16 @@ type kind struct {
 // kinds has the arrays of parts that the value of a change may have, by the field of the
 // change.
 var kinds = map[string][]kind{
-	"messages": {
-		{"messages", "messages", []string{"from", "from_user_id"}},
-		{"statuses", "statuses", []string{"recipient_participant_id", "recipient_participant_user_id", "recipient_id", "recipient_user_id"}},
+	"calls": {
+		{"calls", []string{"from", "from_user_id", "to", "to_user_id"}}, // one of them is ours, which no contact has
+		{"statuses", []string{"recipient_id", "recipient_user_id"}},
 	},
-	"smb_message_echoes": {{"message_echoes", "smb_message_echoes", []string{"to", "to_user_id"}}},
-	"user_preferences":   {{"user_preferences", "user_preferences", []string{"wa_id", "user_id"}}},
+	"messages": {
+		{"messages", []string{"from", "from_user_id"}},
+		{"statuses", []string{"recipient_participant_id", "recipient_participant_user_id", "recipient_id", "recipient_user_id"}},
+	},
+	"smb_message_echoes": {{"message_echoes", []string{"to", "to_user_id"}}},
+	"user_preferences":   {{"user_preferences", []string{"wa_id", "user_id"}}},
 }
 
 // kinds returns the arrays of parts that the value of the change may have.
@@ -353,8 +356,12 @@ func textOf(contact payload.Value, more []payload.Value) string {
 }
 
 // idsOf returns the number and the id that a contact has, "" where it has none.
-func idsOf(element payload.Value) (ids [2]string) {
+func idsOf(element payload.Value) [2]string {
 	c := payload.Bind[contact](element)
+	return c.ids()
+}
+
+func (c *contact) ids() (ids [2]string) {
 	ids[0], _ = c.WaID.Scalar()
 	if ids[1], _ = c.UserID.Scalar(); ids[1] == ids[0] {
 		ids[1] = ""
@@ -397,17 +404,18 @@ func (s *slice) addContacts(own, nobody string) {
 
 // contactOf returns the contact of the person that a part names: the first one that has the
 // best of the part's numbers and ids that a contact has.
-func contactOf(contacts, part payload.Value, k kind) payload.Value {
+func contactOf(contacts, part payload.Value, k kind) contact {
 	for _, name := range k.person {
 		id, _ := part.Get(name).Scalar()
 		if id == "" {
 			continue
 		}
 		for element := range contacts.Elements() {
-			if ids := idsOf(element); ids[0] == id || ids[1] == id {
-				return element
+			c := payload.Bind[contact](element)
+			if ids := c.ids(); ids[0] == id || ids[1] == id {
+				return c
 			}
 		}
 	}
-	return payload.Value{}
+	return contact{}
 }

@@ -36,9 +36,21 @@ func init() {
 		Samples: samples,
 		RawOnly: rawOnly,
 		Events: []vendors.NativeEvent{
+			about("account_alerts"),
+			about("account_review_update"),
+			about("account_update"),
+			about("business_capability_update"),
+			{Name: "calls", Types: []string{event.CallCompleted, event.CallStarted, event.CallRinging, event.CallAnswered, "whatsapp.calls"}, Convert: called},
+			about("message_template_components_update"),
+			about("message_template_quality_update"),
+			about("message_template_status_update"),
 			{Name: "messages", Types: []string{event.MessageReceived, "whatsapp.messages"}, Convert: messageReceived},
+			about("phone_number_name_update"),
+			about("phone_number_quality_update"),
+			about("security"),
 			{Name: "smb_message_echoes", Types: []string{event.MessageSent, "whatsapp.smb_message_echoes"}, Convert: messageEchoed},
 			{Name: "statuses", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageRead, event.MessageSent, "whatsapp.statuses"}, Convert: statusChanged},
+			about("template_category_update"),
 			{Name: "user_preferences", Types: []string{event.ContactUnsubscribed, event.ContactSubscribed, "whatsapp.user_preferences"}, Convert: preferenceChanged, RawOnly: preferenceRawOnly},
 		},
 		Pieces:    pieces,
@@ -48,12 +60,23 @@ func init() {
 	})
 }
 
+// about returns a native event that is about the account, its numbers or its templates.
+func about(name string) vendors.NativeEvent {
+	return vendors.NativeEvent{Name: name, Types: []string{"whatsapp." + name}, Convert: other, RawOnly: aboutRawOnly}
+}
+
+var aboutRawOnly = []vendors.RawOnly{
+	{Reason: "the event is about the account, and not about a message, a call or a person", Keys: []string{"entry[].changes[].value"}},
+}
+
 // rawOnly has the keys that no native event reads.
 var rawOnly = []vendors.RawOnly{
 	{Reason: "the same in all payloads", Keys: []string{"object", "entry[].changes[].value.messaging_product"}},
 	{Reason: "an internal id of our number, which the event has", Keys: []string{"entry[].changes[].value.metadata.phone_number_id"}},
 	{Reason: "an id of the person that is the same for several businesses; the event has the id that is for this business", Keys: []string{
 		"entry[].changes[].value.contacts[].parent_user_id",
+		"entry[].changes[].value.calls[].from_parent_user_id",
+		"entry[].changes[].value.calls[].to_parent_user_id",
 		"entry[].changes[].value.messages[].from_parent_user_id",
 		"entry[].changes[].value.message_echoes[].to_parent_user_id",
 		"entry[].changes[].value.statuses[].parent_user_id",
@@ -62,7 +85,7 @@ var rawOnly = []vendors.RawOnly{
 		"entry[].changes[].value.user_preferences[].parent_user_id",
 	}},
 	{Reason: "a name that the person may change at any time", Keys: []string{"entry[].changes[].value.contacts[].profile.username"}},
-	{Reason: "a hash that tells when the person has another device", Keys: []string{
+	{Reason: "a hash of the person's identity", Keys: []string{
 		"entry[].changes[].value.contacts[].identity_key_hash",
 		"entry[].changes[].value.statuses[].recipient_identity_key_hash",
 	}},
@@ -120,6 +143,8 @@ var rawOnly = []vendors.RawOnly{
 		"entry[].changes[].value.statuses[].conversation",
 		"entry[].changes[].value.statuses[].pricing",
 	}},
+	{Reason: "how the voices travel", Keys: []string{"entry[].changes[].value.calls[].session", "entry[].changes[].value.calls[].connection"}},
+	{Reason: "what went wrong with a call, or with no message in particular, for which there is no field", Keys: []string{"entry[].changes[].value.errors"}},
 	{Reason: "the vendor's sentence for the value", Keys: []string{"entry[].changes[].value.user_preferences[].detail"}},
 }
 
@@ -268,6 +293,12 @@ type callPermissionReply struct {
 	Response payload.Value `json:"response"`
 }
 
+// system tells of the contact's new number or id.
+type system struct {
+	Body           payload.Value `json:"body"`
+	PreviousUserID payload.Value `json:"previous_user_id"`
+}
+
 type order struct {
 	Text payload.Value `json:"text"`
 }
@@ -312,6 +343,23 @@ type preference struct {
 	Category  payload.Value `json:"category"`
 	Value     payload.Value `json:"value"` // stop or resume
 	Timestamp payload.Value `json:"timestamp"`
+}
+
+// call is what happened to a call: it was set up, or it ended.
+type call struct {
+	ID                    payload.Value `json:"id"`
+	From                  payload.Value `json:"from"`
+	FromUserID            payload.Value `json:"from_user_id"`
+	To                    payload.Value `json:"to"`
+	ToUserID              payload.Value `json:"to_user_id"`
+	Event                 payload.Value `json:"event"`     // connect or terminate
+	Direction             payload.Value `json:"direction"` // USER_INITIATED or BUSINESS_INITIATED
+	Status                payload.Value `json:"status"`    // COMPLETED or FAILED
+	Timestamp             payload.Value `json:"timestamp"` // seconds since 1970, as the other times
+	StartTime             payload.Value `json:"start_time"`
+	EndTime               payload.Value `json:"end_time"`
+	Duration              payload.Value `json:"duration"` // seconds
+	BizOpaqueCallbackData payload.Value `json:"biz_opaque_callback_data"`
 }
 
 // native data structure conversion
@@ -367,7 +415,7 @@ func (n *notification) other() vendors.Draft {
 // contact reads the contact. The part may have its number and its id.
 func (n *notification) contact(number, id payload.Value) event.Contact {
 	r := n.read
-	c := object[contact](r, "contact", contactOf(n.people, n.part, n.kind))
+	c := contactOf(n.people, n.part, n.kind)
 	if number.Absent() {
 		number = c.WaID
 	}
@@ -386,7 +434,8 @@ func messageReceived(in *vendors.Input) vendors.Draft {
 		return n.other()
 	}
 	m := payload.Bind[message](n.part)
-	draft := n.message(&m, event.MessageReceived, m.From, m.FromUserID)
+	id := first(m.FromUserID, object[system](n.read, "contact.id", m.System).PreviousUserID)
+	draft := n.message(&m, event.MessageReceived, m.From, id)
 	draft.Data.Direction = event.Inbound
 	n.read.Note("message.from", m.From)
 	draft.Data.Message.From = draft.Data.Contact.Phone
@@ -503,7 +552,7 @@ func (m *message) convert(r *vendors.Reader, to *event.Message) {
 		form.Body,
 		object[callPermissionReply](r, "message", i.CallPermissionReply).Response,
 		object[order](r, "message", m.Order).Text,
-		object[body](r, "message.text", m.System).Body,
+		object[system](r, "message.text", m.System).Body,
 	))
 }
 
@@ -632,4 +681,76 @@ func preferenceChanged(in *vendors.Input) vendors.Draft {
 		draft.Type, draft.Data.Subscription.Subscribed = event.ContactSubscribed, event.True
 	}
 	return draft
+}
+
+// callTypes has the types of events by what happened to a call. That a call of ours was
+// rejected is not among them, because the call ends too.
+var callTypes = map[string]string{
+	"connect":   event.CallStarted,
+	"RINGING":   event.CallRinging,
+	"ACCEPTED":  event.CallAnswered,
+	"terminate": event.CallCompleted,
+}
+
+// called converts what happened to a call. What the contact does about a call of ours is told
+// by statuses.
+func called(in *vendors.Input) vendors.Draft {
+	n := notificationOf(in)
+	switch {
+	case n.part.Kind() == payload.Missing:
+		return n.other()
+	case n.kind.array == "statuses":
+		return n.callStatus()
+	}
+	r, c := n.read, payload.Bind[call](n.part)
+	var direction event.Direction
+	var number, id, ours payload.Value
+	switch r.Text("direction", c.Direction) {
+	case "USER_INITIATED":
+		direction, number, id, ours = event.Inbound, c.From, c.FromUserID, c.To
+	case "BUSINESS_INITIATED":
+		direction, number, id, ours = event.Outbound, c.To, c.ToUserID, c.From
+	}
+	draft := n.call(c.ID, c.Event, c.Timestamp, n.contact(number, id))
+	draft.Data.Direction = direction
+	draft.Data.Reference = r.Text("reference", c.BizOpaqueCallbackData)
+	draft.Data.Call.OurNumber = r.Phone("call.our_number", ours, n.number)
+	draft.Data.Call.StartedAt = r.EpochSeconds("call.started_at", c.StartTime)
+	draft.Data.Call.EndedAt = r.EpochSeconds("call.ended_at", c.EndTime)
+	draft.Data.Call.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
+	draft.Data.Call.Disposition = r.Text("call.disposition", c.Status)
+	return draft
+}
+
+func (n *notification) callStatus() vendors.Draft {
+	r, s := n.read, payload.Bind[status](n.part)
+	r.Note("type", s.Type)
+	draft := n.call(s.ID, s.Status, s.Timestamp, n.contact(s.RecipientID, s.RecipientUserID))
+	draft.Data.Direction = event.Outbound
+	draft.Data.Reference = r.Text("reference", s.BizOpaqueCallbackData)
+	draft.Data.Call.OurNumber = r.Phone("call.our_number", n.number)
+	if draft.Type == "" {
+		draft.Data.Call.Disposition = r.Text("call.disposition", s.Status)
+	}
+	return draft
+}
+
+// call converts what call events have in common.
+func (n *notification) call(id, happened, at payload.Value, who event.Contact) vendors.Draft {
+	r := n.read
+	callID := r.Text("call.id", id)
+	return vendors.Draft{
+		Type:    callTypes[r.Text("type", happened)],
+		ID:      vendors.Natural(id, happened),
+		Subject: vendors.Subject{Kind: "call", ID: callID},
+		Time:    r.EpochSeconds("time", at),
+		Person:  vendors.Ladder{who.Phone, who.ID},
+		Read:    r,
+		Data: event.Data{
+			Channel: event.ChannelWhatsApp,
+			Contact: who,
+			Account: n.account,
+			Call:    &event.Call{ID: callID},
+		},
+	}
 }
