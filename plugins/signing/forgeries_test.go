@@ -189,7 +189,7 @@ func TestStandardWebhooks(t *testing.T) {
 		require.Zero(t, position(body, append(good[:i:i], good[i+1:]...)...), "without %s", good[i])
 		require.Zero(t, position(body, append(good[:3:3], good[i])...), "twice %s", good[i])
 	}
-	require.Zero(t, position(body, "Webhook-Id: ", good[1], "Webhook-Signature: "+v1a("", at(0), body)))
+	require.Zero(t, asymmetric(body, "Webhook-Id: ", good[1], "Webhook-Signature: "+v1a("", at(0), body)))
 }
 
 func TestHeader(t *testing.T) {

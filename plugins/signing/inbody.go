@@ -104,7 +104,10 @@ func findProof(h http.Header, body []byte) (p proof, ok bool) {
 	default:
 		ok = p.findInJSON(body)
 	}
-	return p, ok && p.timestamp != "" && p.token != "" && p.signature != ""
+	for _, text := range []string{p.timestamp, p.token, p.signature} {
+		ok = ok && text != "" && len(text) <= maxProof
+	}
+	return p, ok
 }
 
 // findInForm finds the proof in a form. A form that has a field twice has none.
@@ -122,7 +125,7 @@ func (p *proof) findInForm(form []byte) bool {
 		if field == nil {
 			continue
 		}
-		if *field != "" || len(escapedValue) > maxProof {
+		if *field != "" {
 			return false
 		}
 		if *field, err = url.QueryUnescape(string(escapedValue)); err != nil {
@@ -147,7 +150,7 @@ func (p *proof) findInParts(parts *multipart.Reader) bool {
 			continue
 		}
 		value, err := io.ReadAll(io.LimitReader(part, maxProof+1))
-		if err != nil || *field != "" || len(value) > maxProof {
+		if err != nil || *field != "" {
 			return false
 		}
 		*field = string(value)

@@ -47,6 +47,7 @@ var schemes = map[string]struct {
 }{
 	"HMAC":              {scheme: HMAC{Header: "X-Signature", Hash: crypto.SHA1, Encoding: Base64}, body: document},
 	"HMAC, hash":        {scheme: HMAC{Header: "X-Signature", Hash: crypto.SHA256, Encoding: Base64}, body: document},
+	"HMAC, hex":         {scheme: HMAC{Header: "X-Signature", Hash: crypto.SHA256, Encoding: Hex}, body: document},
 	"HMAC, prefix":      {scheme: HMAC{Header: "X-Signature", Hash: crypto.SHA256, Encoding: Hex, Prefix: "sha256="}, body: document},
 	"HMAC, time":        {scheme: HMAC{Header: "X-Signature", Hash: crypto.SHA256, Encoding: Hex, Signed: Signed{"X-Time", ".", time.Minute}}, tolerance: time.Minute, body: document},
 	"HMAC, reserial":    {scheme: HMAC{Header: "X-Reserialised", Hash: crypto.SHA512, Encoding: Hex, Reserialised: true}, body: "{}"},
@@ -290,6 +291,8 @@ func TestInBodyForgeries(t *testing.T) {
 		return Hex.encode(newMAC(crypto.SHA256, secret).sum("1700000000"+token, nil))
 	}
 	good := of("secret")
+	long := strings.Repeat("a", maxProof+1)
+	ofLong := Hex.encode(newMAC(crypto.SHA256, "secret").sum("1700000000"+long, nil))
 	proof := func(timestamp, token, signature string) string {
 		return fmt.Sprintf(`{"timestamp":%s,"token":%s,"signature":%s}`, timestamp, token, signature)
 	}
@@ -335,14 +338,15 @@ func TestInBodyForgeries(t *testing.T) {
 		"form with escapes":            {formType + ";charset=utf-8", strings.Replace(fields, "token", "t%6fken", 1), 1},
 		"form, twice":                  {formType, fields + "&token=" + token, 0},
 		"form, broken":                 {formType, fields + "&%zz=1", 0},
-		"form, long":                   {formType, fields + "&parent-signature=" + strings.Repeat("a", 257), 0},
+		"long":                         {"", `{"signature":` + proof(`"1700000000"`, `"`+long+`"`, `"`+ofLong+`"`) + `}`, 0},
+		"form, long":                   {formType, "timestamp=1700000000&token=" + long + "&signature=" + ofLong, 0},
 		"form, too many":               {formType, fields + strings.Repeat("&a", payload.MaxFormParts), 0},
 		"form as JSON":                 {formType, `{"signature":` + whole + `}`, 0},
 		"form in the path":             {formType, "signature[timestamp]=1700000000&signature[token]=" + token + "&signature[signature]=" + good, 0},
 		"parts":                        {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good), 1},
 		"parts, twice":                 {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good, "token", token), 0},
 		"parts, too many":              {"multipart/form-data; boundary=x", multipartOf(append(slices.Repeat([]string{"a", ""}, payload.MaxFormParts), "timestamp", "1700000000", "token", token, "signature", good)...), 0},
-		"parts, long":                  {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good+strings.Repeat(" ", 256)), 0},
+		"parts, long":                  {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", long, "signature", ofLong), 0},
 		"parts, cut":                   {"multipart/form-data; boundary=x", strings.TrimSuffix(multipartOf("timestamp", "1700000000", "token", token, "signature", good), "--x--\r\n"), 0},
 		"parts, another boundary":      {"multipart/form-data; boundary=y", multipartOf("timestamp", "1700000000", "token", token, "signature", good), 0},
 		"parts without a boundary":     {"multipart/form-data", multipartOf("timestamp", "1700000000", "token", token, "signature", good), 0},

@@ -82,12 +82,13 @@ func mac(h func() hash.Hash, secret, body string) []byte {
 	return m.Sum(nil)
 }
 
+// The header of a signature is no secret, so it may travel on.
 func TestGenericHMAC(t *testing.T) {
 	const body = `{"a":1}`
 	for algorithm, h := range map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New} {
 		for encoding, encode := range map[string]func([]byte) string{"hex": hex.EncodeToString, "base64": base64.StdEncoding.EncodeToString} {
 			for _, prefix := range []string{"", algorithm + "="} {
-				route := fmt.Sprintf(`{ path: /g, verify: { hmac: { header: x-signature, algorithm: %s, encoding: %s, prefix: %q }, secret_env: SECRET } }`, algorithm, encoding, prefix)
+				route := fmt.Sprintf(`{ path: /g, headers: [ X-Signature ], verify: { hmac: { header: x-signature, algorithm: %s, encoding: %s, prefix: %q }, secret_env: SECRET } }`, algorithm, encoding, prefix)
 				position := verifying(t, route, "one", "two")
 				for i, secret := range []string{"one", "two"} {
 					require.Equal(t, i+1, position("/g", body, "X-Signature: "+prefix+encode(mac(h, secret, body))), route)
@@ -126,6 +127,13 @@ func TestPathToken(t *testing.T) {
 	} {
 		require.Equal(t, want, position(path, "{}"), path)
 	}
+}
+
+// Where the new secret is not set yet, the one that is being replaced keeps its position.
+func TestOldSecretAlone(t *testing.T) {
+	position := verifying(t, `{ path: /h, verify: { header: X-Secret, secret_env: SECRET } }`, "", "old")
+	require.Equal(t, 2, position("/h", "{}", "X-Secret: old"))
+	require.Zero(t, position("/h", "{}", "X-Secret: "))
 }
 
 // The secret of one vendor opens no route of another, by whatever header.
