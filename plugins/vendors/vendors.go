@@ -33,6 +33,9 @@ type Vendor struct {
 	// Handshake is how the vendor asks, before it sends anything, whether somebody who
 	// knows its customer has a URL. Nil for a vendor that does not ask.
 	Handshake *Handshake
+	// Receipt is the answer to a delivery that was taken. Nil for a vendor that looks at the
+	// status alone.
+	Receipt *Receipt
 
 	// Samples hold testdata/<native event>/<case>.json, or .form for a form, "undeclared" for
 	// the native event where the payload tells: what is sent to try a deployment. Nil for none.
@@ -80,6 +83,9 @@ type Handshake struct {
 	// the vendor's secret, which must not stand in a URL.
 	SecretEnv string
 }
+
+// Receipt is what a vendor wants to read in the answer to a delivery that was taken.
+type Receipt struct{ ContentType, Body string }
 
 // NativeEvent is what a vendor says has happened.
 type NativeEvent struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/signing"
+	"github.com/hookswitch/hookswitch/plugins/vendors"
 )
 
 // The paths that tell of the process, and are no deliveries.
@@ -66,12 +67,13 @@ type request struct {
 	control     *http.ResponseController
 	conn        *conn // nil over HTTP/2
 	route       *route
-	reservation *reservation // nil when the transaction has it
-	token       string       // the secret that the path holds
-	secret      int          // the position of the secret that verified the request, 0 for none so far
-	challenge   string       // what a handshake is answered with
-	bytes       int          // of the body as sent
-	unread      bool         // something of the body was not read
+	reservation *reservation     // nil when the transaction has it
+	token       string           // the secret that the path holds
+	secret      int              // the position of the secret that verified the request, 0 for none so far
+	challenge   string           // what a handshake is answered with
+	receipt     *vendors.Receipt // what the vendor wants to read if the delivery is taken; nil for nothing
+	bytes       int              // of the body as sent
+	unread      bool             // something of the body was not read
 }
 
 // ServeHTTP implements http.Handler. It drops the header of a request as soon as the
@@ -125,7 +127,7 @@ func (d *door) tell(w http.ResponseWriter, r *http.Request, c *conn, path string
 // write is the one place that writes an answer.
 func write(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
-	if text != "" {
+	if text != "" && h["Content-Type"] == nil {
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(text))}
@@ -158,6 +160,9 @@ func (d *door) answer(w http.ResponseWriter, r *request, o outcome) {
 	case o == challenged:
 		h["X-Content-Type-Options"] = []string{"nosniff"}
 		text = r.challenge
+	case o == accepted && r.receipt != nil:
+		h["Content-Type"] = []string{r.receipt.ContentType}
+		text = r.receipt.Body
 	case text != "":
 		text += "\n"
 	}
@@ -249,6 +254,9 @@ func (d *door) receive(r *request) outcome {
 		Event:       r.route.event + args.event,
 		ContentType: r.Header.Get("Content-Type"),
 		Body:        body,
+	}
+	if v, known := vendors.Get(del.Vendor); known {
+		r.receipt = v.Receipt
 	}
 	for _, name := range r.route.headers {
 		if values := r.Header[name]; len(values) > 0 {

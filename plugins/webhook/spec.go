@@ -167,6 +167,9 @@ Each vendor of ` + "`vendors` posts to `/<vendor>/<native event>`, or to `/<vend
 A secret that is a public key is in base64 or PEM. A vendor that signs its URL needs ` + "`public_url`" + `.
 `)
 	for _, v := range vendors.All() {
+		if v.Receipt != nil {
+			fmt.Fprintf(&b, "\n%s is answered `%s`, of the type %s, with the 200.\n", v.Title, v.Receipt.Body, v.Receipt.ContentType)
+		}
 		if v.Handshake != nil {
 			fmt.Fprintf(&b, "\nBefore it sends anything, %s asks with a GET whether the URL is its customer's. The door answers with the challenge of the query, up to %d characters of ASCII, if the query has the token that `%s` holds; without that variable it answers 405.\n", v.Title, maxChallenge, v.Handshake.SecretEnv)
 		}

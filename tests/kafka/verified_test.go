@@ -86,7 +86,7 @@ func TestVerified(t *testing.T) {
 		samples[s.Vendor] = append(samples[s.Vendor], s)
 	}
 	var sent []services.Sample
-	refused := 0
+	others := 0 // requests that bring nothing
 	for i, v := range vendors.All() {
 		post := func(r services.Request, want int, what string) {
 			t.Helper()
@@ -94,7 +94,7 @@ func TestVerified(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, status, "%s: %s", v.Name, what)
 			if want == http.StatusUnauthorized {
-				refused++
+				others++
 			}
 		}
 		own := all[v.Name]
@@ -139,7 +139,10 @@ func TestVerified(t *testing.T) {
 			post(sign(own.today, time.Now().Add(-tolerance-time.Minute)), http.StatusUnauthorized, "a replay")
 			post(sign(own.today, time.Now().Add(tolerance+time.Minute)), http.StatusUnauthorized, "from the future")
 		}
-		shakeHands(t, h.URL, v)
+		others += shakeHands(t, h.URL, v)
+		requireReceipts(t, h.URL, v, good, foreign)
+		sent = append(sent, own.today.Sent(t, plain, good))
+		others++
 	}
 
 	h.Drained(t)
@@ -147,6 +150,7 @@ func TestVerified(t *testing.T) {
 	requireEvents(t, sent, records, services.Unstamped(t, values(records)))
 	requireDeadLetters(t, k, sent, names.deadLetters)
 	services.Eventually(t, func() bool { return h.Metric(t, "webhook_verified") == float64(len(sent)) }, "every sample is counted as verified")
+	require.EqualValues(t, len(sent)+others, h.Metric(t, "webhook_answer_count"))
 	require.NotZero(t, h.Metric(t, "webhook_answer_bucket"), "it is a histogram")
 
 	h.Stop()
@@ -159,9 +163,36 @@ func TestVerified(t *testing.T) {
 	require.NotContains(t, logs, handshakeToken)
 }
 
+// requireReceipts expects what the vendor wants to read in the answer to a delivery that is
+// taken, and in no other answer.
+func requireReceipts(t *testing.T, base string, v *vendors.Vendor, good, foreign services.Request) {
+	t.Helper()
+	answer := func(r services.Request) (int, vendors.Receipt) {
+		req, err := http.NewRequest(http.MethodPost, base+r.Path, bytes.NewReader(r.Body))
+		require.NoError(t, err)
+		req.Header = r.Header.Clone()
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, vendors.Receipt{ContentType: resp.Header.Get("Content-Type"), Body: string(body)}
+	}
+	var want vendors.Receipt
+	if v.Receipt != nil {
+		want = *v.Receipt
+	}
+	status, got := answer(good)
+	require.Equal(t, http.StatusOK, status, v.Name)
+	require.Equal(t, want, got, v.Name)
+	status, got = answer(foreign)
+	require.Equal(t, http.StatusUnauthorized, status, v.Name)
+	require.Equal(t, "not verified\n", got.Body, v.Name)
+}
+
 // shakeHands asks as a vendor does whether the URL is ours, and with another token. A vendor
-// that does not ask is told that GET is no method.
-func shakeHands(t *testing.T, base string, v *vendors.Vendor) {
+// that does not ask is told that GET is no method. It returns how many requests it has made.
+func shakeHands(t *testing.T, base string, v *vendors.Vendor) int {
 	t.Helper()
 	ask := func(token string) (int, string) {
 		query := url.Values{}
@@ -185,11 +216,13 @@ func shakeHands(t *testing.T, base string, v *vendors.Vendor) {
 	}
 	status, _ := ask("another")
 	require.Equal(t, http.StatusMethodNotAllowed, status, v.Name)
-	if v.Handshake != nil {
-		status, body := ask(handshakeToken)
-		require.Equal(t, http.StatusOK, status, v.Name)
-		require.Equal(t, "1158201444", body, v.Name)
+	if v.Handshake == nil {
+		return 1
 	}
+	status, body := ask(handshakeToken)
+	require.Equal(t, http.StatusOK, status, v.Name)
+	require.Equal(t, "1158201444", body, v.Name)
+	return 2
 }
 
 // TestMissingSecret starts it without one of the secrets: it refuses, and says which.

@@ -30,11 +30,14 @@ func init() {
 		Name:  "twilio",
 		Title: "Twilio",
 		Page:  "https://www.twilio.com/docs/usage/webhooks",
-		Setup: "Console > Phone Numbers, Messaging Services or WhatsApp senders: `/twilio` for messages that come in (our empty answer sends no reply) " +
+		Setup: "Console > Phone Numbers, Messaging Services or WhatsApp senders: `/twilio` for messages that come in (our answer sends no reply) " +
 			"and for all status callbacks, but not for calls that come in, which end where nothing tells Twilio what to do with them.",
 		Signing:   signing.URLHMAC{Header: "X-Twilio-Signature"},
 		SecretEnv: "TWILIO_AUTH_TOKEN",
-		Samples:   samples,
+		// TwiML that tells nothing to do. Twilio counts an answer without a content type as a
+		// failure of ours: https://www.twilio.com/docs/api/errors/11200
+		Receipt: &vendors.Receipt{ContentType: "text/xml", Body: "<Response/>"},
+		Samples: samples,
 		Events: []vendors.NativeEvent{
 			{Name: callStatus, Types: callStatusTypes, Convert: only(calls, callChanged), RawOnly: callStatusRawOnly},
 			{Name: incomingCall, Types: []string{event.CallStarted, "twilio.incoming_call"}, Convert: only(calls, callReceived), RawOnly: incomingCallRawOnly},
