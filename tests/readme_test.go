@@ -51,6 +51,28 @@ func vendorTable() string {
 	return b.String()
 }
 
+// firstScreen is how many lines of the README are seen at once.
+const firstScreen = 25
+
+// TestReadmeNamesVendors holds the names of the vendors on the first screen to the registry.
+func TestReadmeNamesVendors(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	var titles []string
+	for _, v := range vendors.All() {
+		titles = append(titles, v.Title)
+	}
+	last := len(titles) - 1
+	want := "It decodes [" + strings.Join(titles[:last], ", ") + " and " + titles[last] + "](#vendors).\n"
+	names := regexp.MustCompile(`(?m)^It decodes \[.*\]\(#vendors\)\.\n`)
+	if *update {
+		require.NoError(t, os.WriteFile(readme, names.ReplaceAll(text, []byte(want)), 0o644))
+		return
+	}
+	screen := strings.Join(strings.SplitAfterN(string(text), "\n", firstScreen+1)[:firstScreen], "")
+	require.Contains(t, screen, want, "go test ./tests -run TestReadme -update writes the names")
+}
+
 // stamps are what the door adds to an event: when, and as what, it was received.
 const stamps = `  "recordedtime": "2026-07-01T15:13:12.041920318Z",
   "deliveryid": "019f1e3b-94b9-7e2e-97a9-24a0e9d05b0a",
