@@ -155,7 +155,8 @@ func TestSignatureInTheBody(t *testing.T) {
 		"forged":                 {headers, forged, 401, ""},
 		"forged and inflated":    {gzip, compressed(t, "gzip", forged), 401, ""},
 		"no JSON":                {headers, good[1:], 401, ""},
-		"as another type":        {formHeaders, good, 401, ""},
+		"said to be a form":      {formHeaders, good, 200, good}, // the decoders read it as JSON, too
+		"form, said to be JSON":  {headers, form, 401, ""},
 		"does not inflate":       {gzip, zipped[:len(zipped)-4] + "xxxx", 401, ""},
 		"said to be coded":       {gzip, good, 401, ""},
 		"coded, and not said":    {headers, zipped, 401, ""},
@@ -173,7 +174,7 @@ func TestSignatureInTheBody(t *testing.T) {
 		}
 		require.Zero(t, s.door.memory.inUse(), name)
 	}
-	require.Equal(t, map[string]int64{"/acme 1": 4}, s.metrics.all("webhook_verified"))
+	require.Equal(t, map[string]int64{"/acme 1": 5}, s.metrics.all("webhook_verified"))
 }
 
 // none is a scheme whose proof is in a body that no door knows.
