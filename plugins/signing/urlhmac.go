@@ -114,9 +114,9 @@ func (v *urlVerifier) Verify(r *Request) int {
 
 const formType = "application/x-www-form-urlencoded"
 
-// formOf returns the media type and the parameters of a form that says what it is, and
-// nothing of any other body, nor of a body that the decoders read as JSON though the header
-// says that it is a form.
+// formOf returns the media type and the parameters of a body that the decoders read as a form,
+// and nothing of any other body: a body that begins as a JSON object is no form, whatever the
+// header says.
 func formOf(h http.Header, body []byte) (mediaType string, parameters map[string]string) {
 	mediaType, parameters, ok := payload.FormOf(unsafe.String(unsafe.SliceData(body), len(body)), h.Get("Content-Type"))
 	if !ok {
@@ -125,6 +125,7 @@ func formOf(h http.Header, body []byte) (mediaType string, parameters map[string
 	return mediaType, parameters
 }
 
+// isURLEncoded reports whether the body is a form, and the header says that it is URL-encoded.
 func isURLEncoded(r *Request) bool {
 	mediaType, _ := formOf(r.Header, r.Body)
 	return mediaType == formType
