@@ -34,14 +34,21 @@ const (
 // body alone: at most 80 bytes for each byte of the body, those included that are garbage at
 // the end.
 func ParseBody(body, contentType string) (Value, error) {
-	if strings.HasPrefix(body, "{") {
-		return Parse(body) // as almost all bodies begin
-	}
-	mediaType, params, _ := mime.ParseMediaType(contentType) // which gives no parameters where it cannot read them
-	if isForm(body, mediaType) {
+	if mediaType, params, ok := FormOf(body, contentType); ok {
 		return parseForm(body, mediaType, params)
 	}
 	return Parse(body)
+}
+
+// FormOf reports whether [ParseBody] reads a body as a form, and returns the media type and
+// the parameters of the content type, "" and none where the content type cannot be read. A
+// form whose media type is not multipart/form-data is URL-encoded.
+func FormOf(body, contentType string) (mediaType string, params map[string]string, ok bool) {
+	if strings.HasPrefix(body, "{") {
+		return "", nil, false // as almost all bodies begin
+	}
+	mediaType, params, _ = mime.ParseMediaType(contentType) // which gives no parameters where it cannot read them
+	return mediaType, params, isForm(body, mediaType)
 }
 
 // isForm reports whether a body is a form.

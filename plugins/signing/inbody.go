@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -93,9 +92,10 @@ const multipartType = "multipart/form-data"
 // maxProof is how many bytes a field of a proof may have.
 const maxProof = 256
 
-// findProof finds the proof in a body that nobody has verified. It keeps nothing else.
+// findProof finds the proof in a body that nobody has verified. It keeps nothing else. It
+// reads a body as a form only if the decoders do.
 func findProof(h http.Header, body []byte) (p proof, ok bool) {
-	mediaType, parameters, _ := mime.ParseMediaType(h.Get("Content-Type")) // as package payload reads it
+	mediaType, parameters := formOf(h, body)
 	switch mediaType {
 	case multipartType:
 		ok = p.findInParts(multipart.NewReader(bytes.NewReader(body), parameters["boundary"]))
@@ -115,6 +115,7 @@ func (p *proof) findInForm(form []byte) bool {
 	if hasTooManyFields(form) {
 		return false
 	}
+	seen := map[*string]bool{}
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
 		escapedName, escapedValue, _ := bytes.Cut(pair, []byte("="))
 		name, err := url.QueryUnescape(string(escapedName))
@@ -125,9 +126,10 @@ func (p *proof) findInForm(form []byte) bool {
 		if field == nil {
 			continue
 		}
-		if *field != "" {
+		if seen[field] {
 			return false
 		}
+		seen[field] = true
 		if *field, err = url.QueryUnescape(string(escapedValue)); err != nil {
 			return false
 		}
@@ -137,6 +139,7 @@ func (p *proof) findInForm(form []byte) bool {
 
 // findInParts finds the proof in a multipart form. A form that has a field twice has none.
 func (p *proof) findInParts(parts *multipart.Reader) bool {
+	seen := map[*string]bool{}
 	for range payload.MaxFormParts {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -150,10 +153,10 @@ func (p *proof) findInParts(parts *multipart.Reader) bool {
 			continue
 		}
 		value, err := io.ReadAll(io.LimitReader(part, maxProof+1))
-		if err != nil || *field != "" {
+		if err != nil || seen[field] {
 			return false
 		}
-		*field = string(value)
+		*field, seen[field] = string(value), true
 	}
 	return false
 }
@@ -182,10 +185,11 @@ func (p *proof) findInJSON(text []byte) bool {
 				return skipValue(d)
 			}
 			value, err := d.ReadToken()
-			if err == nil {
-				*field = value.String()
+			if err != nil {
+				return err
 			}
-			return err
+			*field = value.String()
+			return nil
 		})
 	}) == nil
 }
@@ -238,7 +242,7 @@ func (InBody) Sign(secret string, r *Request) error {
 	_, _ = rand.Read(token) // it never fails
 	p := proof{timestamp: strconv.FormatInt(r.Now.Unix(), 10), token: hex.EncodeToString(token)}
 	p.signature = Hex.encode(newMAC(crypto.SHA256, secret).sum(p.timestamp+p.token, nil))
-	mediaType, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, parameters := formOf(r.Header, r.Body)
 	replace := p.replaceInJSON
 	switch mediaType {
 	case multipartType:

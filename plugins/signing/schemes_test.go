@@ -341,7 +341,11 @@ func TestInBodyForgeries(t *testing.T) {
 		"long":                         {"", `{"signature":` + proof(`"1700000000"`, `"`+long+`"`, `"`+ofLong+`"`) + `}`, 0},
 		"form, long":                   {formType, "timestamp=1700000000&token=" + long + "&signature=" + ofLong, 0},
 		"form, too many":               {formType, fields + strings.Repeat("&a", payload.MaxFormParts), 0},
-		"form as JSON":                 {formType, `{"signature":` + whole + `}`, 0},
+		"form, twice, first empty":     {formType, "token=&" + fields, 0},
+		"JSON, long":                   {"", `{"signature":` + proof(`"1700000000"`, `"`+long+`"`, `"`+ofLong+`"`) + `}`, 0},
+		"JSON, said to be a form":      {formType, `{"signature":` + whole + `}`, 1},
+		"JSON with a form in a string": {formType, `{"event":"opened","x":"&` + fields + `&"}`, 0},
+		"parts, twice, first empty":    {"multipart/form-data; boundary=x", multipartOf("token", "", "timestamp", "1700000000", "token", token, "signature", good), 0},
 		"form in the path":             {formType, "signature[timestamp]=1700000000&signature[token]=" + token + "&signature[signature]=" + good, 0},
 		"parts":                        {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good), 1},
 		"parts, twice":                 {"multipart/form-data; boundary=x", multipartOf("timestamp", "1700000000", "token", token, "signature", good, "token", token), 0},
@@ -394,6 +398,9 @@ func TestURLForgeries(t *testing.T) {
 		"digest in upper case":        {at + "?bodySHA256=" + strings.ToUpper(sum), "", "hello", at + "?bodySHA256=" + strings.ToUpper(sum), 1},
 		"digest of another body":      {at + "?bodySHA256=" + sum, "application/json", "hello!", at + "?bodySHA256=" + sum, 0},
 		"digest twice":                {at + "?bodySHA256=" + sum + "&bodySHA256=" + sum, "", "hello", at + "?bodySHA256=" + sum + "&bodySHA256=" + sum, 0},
+		"digest, then a parameter":    {at + "?bodySHA256=" + sum + "&x=1", "", "hello", at + "?bodySHA256=" + sum + "&x=1", 0},
+		"digest behind a parameter":   {at + "?x=1&bodySHA256=" + sum, "", "hello", at + "?x=1&bodySHA256=" + sum, 1},
+		"JSON, said to be a form":     {at, formType, `{"a":"b"}`, at + `{"a":"b"}`, 0},
 		"digest, then a form":         {at + "?bodySHA256=" + sum, formType, "a=1", at + "?bodySHA256=" + sum + "a1", 0},
 		"digest, empty":               {at + "?bodySHA256=", formType, "a=1", at + "?bodySHA256=" + "a1", 0},
 		"digest of what is no digest": {at + "?bodySHA256=00", "", "hello", at + "?bodySHA256=00", 0},
@@ -404,10 +411,11 @@ func TestURLForgeries(t *testing.T) {
 	}
 }
 
-// FuzzInBody: whatever the body, what is found in it is what a decoder reads.
+// FuzzInBody: whatever the body, the proof that is found where a decoder reads JSON is what the
+// decoder reads.
 func FuzzInBody(f *testing.F) {
 	whole := `{"signature":{"timestamp":"1","token":"t","signature":"s"}}`
-	for _, body := range []string{whole, whole[:20], `{"signature":` + whole + `}`, "timestamp=1&token=t&signature=s", multipartOf("timestamp", "1", "token", "t", "signature", "s")} {
+	for _, body := range []string{whole, whole[:20], `{"a":"&timestamp=1&token=t&signature=s&"}`, "token=&timestamp=1&token=t&signature=s", `{"signature":` + whole + `}`, "timestamp=1&token=t&signature=s", multipartOf("timestamp", "1", "token", "t", "signature", "s")} {
 		for _, contentType := range []string{"application/json", formType, "multipart/form-data; boundary=x"} {
 			f.Add(contentType, body)
 		}
@@ -423,10 +431,10 @@ func FuzzInBody(f *testing.F) {
 				t.Fatal("expected no proof without a field")
 			}
 		}
-		if strings.Contains(contentType, "form") {
-			return
+		if _, _, isForm := payload.FormOf(body, contentType); isForm {
+			return // whose fields the decoder may read as text of another charset
 		}
-		v, err := payload.Parse(body)
+		v, err := payload.ParseBody(body, contentType)
 		if err != nil {
 			return
 		}

@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/hookswitch/hookswitch/plugins/payload"
 )
@@ -18,11 +18,12 @@ import (
 // URLHMAC is how Twilio signs: the base64 of an HMAC-SHA1 in a header. The HMAC covers the
 // URL and, for a form, the parameters of the body: sorted by name and value, each once, the
 // name directly followed by the value. Any other body is covered by its SHA-256 in hex, which
-// stands in the URL's query as bodySHA256. The key is the text of the secret.
+// stands at the end of the URL's query as bodySHA256. The key is the text of the secret.
 //
 // The URL is taken with and without its port, since a sender may write either one. Nothing
 // separates the URL from the parameters, or a name from its value: somebody who holds a signed
-// request can move the bounds, but cannot change the text.
+// request can move the bounds, but cannot change the text. So the SHA-256 has to end the text:
+// anybody can put one into a parameter, a text message say, but other parameters follow there.
 type URLHMAC struct{ Header string }
 
 // Proof implements [Scheme].
@@ -43,7 +44,7 @@ func (s URLHMAC) Verifier(secrets []string) (Verifier, error) {
 // Sign implements [Scheme].
 func (s URLHMAC) Sign(secret string, r *Request) error {
 	var parameters []byte
-	if isForm(r.Header) {
+	if isURLEncoded(r) {
 		var ok bool
 		if parameters, ok = sortedParameters(r.Body); !ok {
 			return errUnreadableForm
@@ -93,10 +94,10 @@ func (v *urlVerifier) Verify(r *Request) int {
 	switch sums := values[bodySum]; {
 	case len(sums) == 1:
 		sum := sha256.Sum256(r.Body)
-		if !Equal(Hex.decode(sums[0], len(sum)), sum[:]) {
+		if !strings.HasSuffix(query, bodySum+"="+sums[0]) || !Equal(Hex.decode(sums[0], len(sum)), sum[:]) {
 			return 0
 		}
-	case len(sums) == 0 && isForm(r.Header):
+	case len(sums) == 0 && isURLEncoded(r):
 		if parameters, ok = sortedParameters(r.Body); !ok {
 			return 0
 		}
@@ -113,9 +114,20 @@ func (v *urlVerifier) Verify(r *Request) int {
 
 const formType = "application/x-www-form-urlencoded"
 
-// isForm reports whether the header says that the body is a form, URL-encoded.
-func isForm(h http.Header) bool {
-	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type")) // as package payload reads it
+// formOf returns the media type and the parameters of a body that the decoders read as a form,
+// and nothing of any other body: a body that begins as a JSON object is no form, whatever the
+// header says.
+func formOf(h http.Header, body []byte) (mediaType string, parameters map[string]string) {
+	mediaType, parameters, ok := payload.FormOf(unsafe.String(unsafe.SliceData(body), len(body)), h.Get("Content-Type"))
+	if !ok {
+		return "", nil
+	}
+	return mediaType, parameters
+}
+
+// isURLEncoded reports whether the body is a form, and the header says that it is URL-encoded.
+func isURLEncoded(r *Request) bool {
+	mediaType, _ := formOf(r.Header, r.Body)
 	return mediaType == formType
 }
 

@@ -172,11 +172,12 @@ func TestBadConfigurations(t *testing.T) {
 		"routes: [ { path: /a, verify: { header: host, secret_env: A } } ]":                           `reading field routes.0.verify.header: expected a field that a sender can set, got "host", for the route /a`,
 		"routes: [ { path: /a, verify: { header: 'X A', secret_env: A } } ]":                          `reading field routes.0.verify.header: expected a field that a sender can set, got "X A", for the route /a`,
 		// What tells who sends does not travel on.
-		"routes: [ { path: /a, headers: [ X-B, cookie ], " + none + " } ]":                       "reading field routes.0.headers: expected none that holds credentials, got Cookie, for the route /a",
-		"routes: [ { path: /a, headers: [ authorization ], " + none + " } ]":                     "reading field routes.0.headers: expected none that holds credentials, got Authorization, for the route /a",
-		"routes: [ { path: /a, headers: [ Host ], " + none + " } ]":                              `reading field routes.0.headers: expected fields that a sender can set, got "Host", for the route /a`,
-		"routes: [ { path: /a, headers: [ X-Key ], verify: { header: x-key, secret_env: A } } ]": "reading field routes.0.headers: expected none that holds the secret, got X-Key, for the route /a",
-		"routes: [ { path: /a, vendor: supersend, headers: [ X-Webhook-Secret ] } ]":             "reading field routes.0.headers: expected none that holds the secret, got X-Webhook-Secret, for the route /a",
+		"routes: [ { path: /a, headers: [ X-B, cookie ], " + none + " } ]":                         "reading field routes.0.headers: expected none that holds credentials, got Cookie, for the route /a",
+		"routes: [ { path: /a, headers: [ authorization ], " + none + " } ]":                       "reading field routes.0.headers: expected none that holds credentials, got Authorization, for the route /a",
+		"routes: [ { path: /a, headers: [ Host ], " + none + " } ]":                                `reading field routes.0.headers: expected fields that a sender can set, got "Host", for the route /a`,
+		"routes: [ { path: /a, headers: [ X-Key ], verify: { header: x-key, secret_env: A } } ]":   "reading field routes.0.headers: expected none that holds the secret, got X-Key, for the route /a",
+		"routes: [ { path: /a, vendor: supersend, headers: [ X-Webhook-Secret ] } ]":               "reading field routes.0.headers: expected none that holds the secret, got X-Webhook-Secret, for the route /a",
+		"routes: [ { path: /a, vendor: supersend, headers: [ X-Webhook-Secret ], " + none + " } ]": "reading field routes.0.headers: expected none that holds the secret, got X-Webhook-Secret, for the route /a",
 	} {
 		_, err := parse(t, yaml, append(allSecrets(), "A=0123456789abcdef")...)
 		require.ErrorContains(t, err, expected, yaml)

@@ -292,13 +292,22 @@ func (r *request) verify(known signing.Body, body []byte) bool {
 	}
 	asked := &signing.Request{Header: r.Header, Body: body, Token: r.token, Now: time.Now()}
 	if p.reads.URL {
-		asked.URL = r.route.publicURL + r.URL.RequestURI()
+		asked.URL = r.route.publicURL + target(r.Request)
 	}
 	if known != signing.NoBody {
 		defer copying()()
 	}
 	r.secret = p.verifier.Verify(asked)
 	return r.secret > 0
+}
+
+// target returns path and query as they were sent. A proxy may send a whole URL, whose host
+// says nothing; net/url writes some characters of a path otherwise than they were sent.
+func target(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
 }
 
 // forget drops the request's header: while the sender waits for the pipeline, a header

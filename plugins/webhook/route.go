@@ -127,12 +127,25 @@ func (r *route) parse(conf *service.ParsedConfig) error {
 			return fmt.Errorf("headers: expected fields that a sender can set, got %q", h)
 		case slices.Contains(credentials, name):
 			return fmt.Errorf("headers: expected none that holds credentials, got %s", name)
-		case !r.public() && r.proof.reads.Secret && slices.Contains(r.proof.reads.Headers, name):
+		case r.holdsSecret(name):
 			return fmt.Errorf("headers: expected none that holds the secret, got %s", name)
 		}
 		r.headers = append(r.headers, name)
 	}
 	return nil
+}
+
+// holdsSecret reports whether a header holds the secret of the route, or the one that the
+// vendor puts there whatever the route asks for.
+func (r *route) holdsSecret(header string) bool {
+	var all []signing.Reads
+	if !r.public() {
+		all = append(all, r.proof.reads)
+	}
+	if v, known := vendors.Get(r.vendor); known {
+		all = append(all, v.Signing.Reads())
+	}
+	return slices.ContainsFunc(all, func(reads signing.Reads) bool { return reads.Secret && slices.Contains(reads.Headers, header) })
 }
 
 // credentials are header fields that must not travel on.

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -155,7 +156,8 @@ func TestSignatureInTheBody(t *testing.T) {
 		"forged":                 {headers, forged, 401, ""},
 		"forged and inflated":    {gzip, compressed(t, "gzip", forged), 401, ""},
 		"no JSON":                {headers, good[1:], 401, ""},
-		"as another type":        {formHeaders, good, 401, ""},
+		"said to be a form":      {formHeaders, good, 200, good}, // the decoders read it as JSON, too
+		"form, said to be JSON":  {headers, form, 401, ""},
 		"does not inflate":       {gzip, zipped[:len(zipped)-4] + "xxxx", 401, ""},
 		"said to be coded":       {gzip, good, 401, ""},
 		"coded, and not said":    {headers, zipped, 401, ""},
@@ -173,7 +175,7 @@ func TestSignatureInTheBody(t *testing.T) {
 		}
 		require.Zero(t, s.door.memory.inUse(), name)
 	}
-	require.Equal(t, map[string]int64{"/acme 1": 4}, s.metrics.all("webhook_verified"))
+	require.Equal(t, map[string]int64{"/acme 1": 5}, s.metrics.all("webhook_verified"))
 }
 
 // none is a scheme whose proof is in a body that no door knows.
@@ -316,4 +318,69 @@ func TestHandshakeWithoutToken(t *testing.T) {
 	err := c.load(variablesOf([]string{"ACME_KEY=a secret of acme", "ACME_VERIFY_TOKEN= hush"}), nil)
 	require.ErrorContains(t, err, "reading field vendors: reading variable ACME_VERIFY_TOKEN: expected no white space around the secret, for the handshake of /acme")
 	require.NotContains(t, err.Error(), "hush")
+}
+
+// The handshake is the same over HTTP/2, by which a sender may also send a body with its GET.
+func TestHandshakeOverHTTP2(t *testing.T) {
+	authority := newAuthority(t)
+	s := newStand(t, limited(limitsOfRows, authority.files(t).yaml), acks,
+		serving(t, acme(signing.Header{Name: "X-Acme"}), "ACME_VERIFY_TOKEN=the token"))
+	hc := client(t, &tls.Config{RootCAs: authority.pool})
+	for _, test := range []struct {
+		method, token, body, want string
+		status                    int
+	}{
+		{"GET", "the+token", "", "1158", 200},
+		{"GET", "the+token", "more", "1158", 200},
+		{"HEAD", "the+token", "", "", 200},
+		{"GET", "a+secret+of+acme", "", "expected POST\n", 405},
+		{"HEAD", "a+secret+of+acme", "", "", 405},
+	} {
+		target := "https://" + s.address.String() + "/acme?hub.mode=subscribe&hub.challenge=1158&hub.verify_token=" + test.token
+		r, err := http.NewRequestWithContext(t.Context(), test.method, target, strings.NewReader(test.body))
+		require.NoError(t, err)
+		res, err := hc.Do(r)
+		require.NoError(t, err)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 2, res.ProtoMajor)
+		require.Equal(t, test.status, res.StatusCode, test)
+		require.Equal(t, test.want, string(text), test)
+	}
+	require.Empty(t, s.handed())
+}
+
+// The URL that is verified has the target of the request as sent, however it is written, and
+// nothing of the host that the target names.
+func TestTargetsAsSent(t *testing.T) {
+	scheme := signing.URLHMAC{Header: "X-Acme-Signature"}
+	s := newStand(t, limited(limitsOfRows, ""), acks, serving(t, acme(scheme)))
+	for _, test := range []struct {
+		target, signed string
+		status         int
+	}{
+		{"http://evil.example.com/acme/a?b", "/acme/a?b", 200},
+		{"http://evil.example.com/acme/a?b", "/acme/a", 401},
+		{"/acme/a/", "/acme/a/", 200},
+		{"/acme/a/", "/acme/a", 401},
+		{"/acme/a?", "/acme/a?", 200},
+		{"/acme/a?", "/acme/a", 401},
+		{"/acme/a?b=2&a=1", "/acme/a?b=2&a=1", 200},
+		{"/acme/a?b=2&a=1", "/acme/a?a=1&b=2", 401},
+		{"/acme/a%2Fb", "/acme/a%2Fb", 200},
+		{"/acme/a%2fb", "/acme/a%2Fb", 401},
+		{"/acme/a#b", "/acme/a", 401},
+		{"/acme/%61", "/acme/%61", 200},
+		{"/acme/%61", "/acme/a", 401},
+		{"/ac%6De/a", "/ac%6De/a", 200},
+		{"/acme/it's@:a|", "/acme/it's@:a|", 200},
+		{"/acme/a?it's=@:|^", "/acme/a?it's=@:|^", 200},
+		{"//acme/a", "//acme/a", 404},
+		{"/./acme/a", "/./acme/a", 404},
+		{"/x/../acme/a", "/x/../acme/a", 404},
+	} {
+		headers, body := signed(t, scheme, "a secret of acme", publicURL+test.signed, formType, "From=%2B12025550143&Body=Hi")
+		require.Equal(t, test.status, post(t, s, test.target, body, headers...), test)
+	}
 }
