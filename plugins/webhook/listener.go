@@ -264,7 +264,13 @@ func (c *conn) Read(p []byte) (int, error) {
 		if !c.asked.Swap(true) {
 			c.waits(nil, time.Now())
 		}
-		if !c.http2.Load() { // where requests are limited instead
+		switch {
+		case c.http2.Load(): // where requests are limited instead
+		case bytes.Contains(p[:n], endOfHeader):
+			// Nobody has had the time to parse the header, for which the sender must not be
+			// given up. TLS hides the end.
+			c.forgetHeader()
+		default:
 			c.header.Add(int64(n))
 			c.of.header.Add(int64(n))
 			if c.closed.Load() { // while it was read
@@ -277,6 +283,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+var endOfHeader = []byte("\r\n\r\n")
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
