@@ -28,7 +28,7 @@ func init() {
 		Name:      "mailgun",
 		Title:     "Mailgun",
 		Page:      "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads",
-		Setup:     "Send > Sending > Webhooks, for each event type: `/mailgun`.",
+		Setup:     "Send > Sending > Webhooks, for each event type: `/mailgun`; the HTTP webhook signing key is in API Security.",
 		Signing:   signing.InBody{Tolerance: tolerance},
 		SecretEnv: "MAILGUN_SIGNING_KEY",
 		Samples:   samples,

@@ -31,7 +31,7 @@ func init() {
 		Title: "Twilio",
 		Page:  "https://www.twilio.com/docs/usage/webhooks",
 		Setup: "Console > Phone Numbers, Messaging Services or WhatsApp senders: `/twilio` for messages that come in (our answer sends no reply) " +
-			"and for all status callbacks, but not for calls that come in, which end where nothing tells Twilio what to do with them.",
+			"and for all status callbacks, but not for calls that come in, which end where nothing tells Twilio what to do with them. The auth token is in Account Info.",
 		Signing:   signing.URLHMAC{Header: "X-Twilio-Signature"},
 		SecretEnv: "TWILIO_AUTH_TOKEN",
 		// TwiML that tells nothing to do. Twilio counts an answer without a content type as a

@@ -24,7 +24,7 @@ func init() {
 		Name:      "whatsapp",
 		Title:     "WhatsApp",
 		Page:      "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview",
-		Setup:     "App Dashboard > WhatsApp > Configuration: the callback URL is `/whatsapp`, and the verify token the value of `WHATSAPP_VERIFY_TOKEN`; subscribe to the field `messages`, and to others as needed.",
+		Setup:     "App Dashboard > WhatsApp > Configuration: the callback URL is `/whatsapp`, and the verify token the value of `WHATSAPP_VERIFY_TOKEN`; subscribe to the field `messages`, and to others as needed. The app secret is in App settings > Basic.",
 		SecretEnv: "WHATSAPP_APP_SECRET",
 		Signing:   signing.HMAC{Header: "X-Hub-Signature-256", Hash: crypto.SHA256, Encoding: signing.Hex, Prefix: "sha256="},
 		Handshake: &vendors.Handshake{
