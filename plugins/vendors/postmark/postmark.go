@@ -300,15 +300,12 @@ func convertClient(draft *vendors.Draft, m *record) {
 	client := vendors.Object[program](r, "client.name", m.Client)
 	os := vendors.Object[program](r, "client.os", m.OS)
 	geo := vendors.Object[place](r, "contact.location", m.Geo)
-	c := event.Client{
+	draft.Data.Client = &event.Client{
 		IPAddress: r.Text("client.ip_address", geo.IP),
 		UserAgent: r.Text("client.user_agent", m.UserAgent),
 		Name:      r.Text("client.name", client.Name),
 		OS:        r.Text("client.os", os.Name),
 		Device:    r.Text("client.device", m.Platform),
-	}
-	if c != (event.Client{}) {
-		draft.Data.Client = &c
 	}
 	draft.Data.Contact.Location = event.Location{
 		City:       r.Text("contact.location.city", geo.City),
