@@ -223,6 +223,14 @@ func (r *Reader) Email(field string, values ...payload.Value) string {
 
 func parseEmail(s string) (string, bool) { return strings.TrimSpace(s), true }
 
+// MessageID reads the id of an e-mail, as the header field Message-ID has it, without the angle
+// brackets and the space around it.
+func (r *Reader) MessageID(field string, values ...payload.Value) string {
+	return r.read(field, event.WrongType, parseMessageID, values)
+}
+
+func parseMessageID(s string) (string, bool) { return strings.Trim(strings.TrimSpace(s), "<>"), true }
+
 // Names reads the names of a contact whose vendor sends no whole name.
 func (r *Reader) Names(c *event.Contact, first, last payload.Value) {
 	c.FirstName = r.Text("contact.first_name", first)

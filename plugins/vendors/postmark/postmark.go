@@ -362,17 +362,14 @@ func readHeaders(r *vendors.Reader, headers payload.Value, email *event.Email) {
 		switch strings.ToLower(name) {
 		case "message-id":
 			r.Note("email.message_id", h.Name)
-			email.MessageID = bare(r.Text("email.message_id", h.Value))
+			email.MessageID = r.MessageID("email.message_id", h.Value)
 		case "in-reply-to":
 			r.Note("email.reply_to_id", h.Name)
-			email.ReplyToID = bare(r.Text("email.reply_to_id", h.Value))
+			email.ReplyToID = r.MessageID("email.reply_to_id", h.Value)
 		}
 		return struct{}{}
 	})
 }
-
-// bare returns the id of an e-mail without angle brackets.
-func bare(id string) string { return strings.Trim(strings.TrimSpace(id), "<>") }
 
 // other converts a payload that is of no known native event.
 func other(in *vendors.Input) vendors.Draft {

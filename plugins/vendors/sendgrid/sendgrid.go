@@ -290,7 +290,7 @@ func convert(in *vendors.Input, w *webhook) vendors.Draft {
 			Campaign: campaign(r, w),
 			Email: &event.Email{
 				ID:        emailID,
-				MessageID: strings.Trim(r.Text("email.message_id", w.SMTPID), "<>"),
+				MessageID: r.MessageID("email.message_id", w.SMTPID),
 				From:      r.Email("email.from", w.From),
 				To:        recipient,
 				Tags:      r.Texts("email.tags", w.Category),
