@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -190,6 +191,22 @@ func (k *Kafka) Topic(t testing.TB, partitions int32) string {
 	require.NoError(t, err)
 	require.NoError(t, resp.Err)
 	return name
+}
+
+// AwaitGroup waits until a consumer group has so many members, each with a partition.
+func (k *Kafka) AwaitGroup(t testing.TB, group string, members int) {
+	t.Helper()
+	admin := kadm.NewClient(k.client(t))
+	Eventually(t, func() bool {
+		described, err := admin.DescribeGroups(t.Context(), group)
+		if err != nil || described[group].State != "Stable" || len(described[group].Members) != members {
+			return false
+		}
+		return !slices.ContainsFunc(described[group].Members, func(m kadm.DescribedGroupMember) bool {
+			assigned, ok := m.Assigned.AsConsumer()
+			return !ok || len(assigned.Topics) == 0
+		})
+	}, "the group %s has %d members with partitions each", group, members)
 }
 
 // Records returns all that a topic holds, and maybe what comes in meanwhile.
