@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -77,5 +78,46 @@ func TestDocs(t *testing.T) {
 	for _, name := range []string{"", "nothing", "subprocess", "crash"} {
 		_, err := docs(env, name)
 		require.ErrorContains(t, err, "expected a component that list shows, a vendor or dictionary, got")
+	}
+}
+
+// TestMisuse has wrong arguments of every command of ours: they fail with 2, so that a
+// script tells them from a delivery that failed, and nothing is written to stdout. The
+// health check is no such command, because a container may only end with 0 or 1.
+func TestMisuse(t *testing.T) {
+	for _, test := range []struct {
+		command *cli.Command
+		args    string
+		says    string
+	}{
+		{sendCommand(), "", "expected one URL"},
+		{sendCommand(), "--unknown", "reading flags"},
+		{sendCommand(), "http://127.0.0.1:1", "reading flag vendor: expected one of callrail, "},
+		{sendCommand(), "--vendor nobody http://127.0.0.1:1", "reading flag vendor: expected one of callrail, "},
+		{sendCommand(), "--vendor mobiniti http://127.0.0.1:1", "reading flag event: expected a native event of Mobiniti, such as bounce, "},
+		{sendCommand(), "--vendor mobiniti --event nothing http://127.0.0.1:1", "expected one of the native events bounce, "},
+		{sendCommand(), "--vendor mobiniti --event inbound --file /nowhere http://127.0.0.1:1", "open /nowhere"},
+		{replayCommand(), "", "expected one config"},
+		{replayCommand(), "--unknown", "reading flags"},
+		{replayCommand(), "--reason nothing config.yaml", "reading flag reason"},
+		{replayCommand(), "--vendor nobody config.yaml", "reading flag vendor"},
+		{replayCommand(), "--since never config.yaml", "reading flag since"},
+		{spoolCommand(), "ls", "expected DIR, "},
+		{spoolCommand(), "ls --unknown", "reading flags"},
+		{spoolCommand(), "show dir", "expected DIR ID, "},
+		{spoolCommand(), "show --unknown", "reading flags"},
+		{spoolCommand(), "unpark dir first", "reading argument ID"},
+		{spoolCommand(), "unpark --unknown", "reading flags"},
+		{spoolCommand(), "drop dir", "expected DIR ID ..., "},
+		{spoolCommand(), "drop --unknown", "reading flags"},
+		{spoolCommand(), "drain", "expected one config"},
+		{spoolCommand(), "drain --unknown", "reading flags"},
+		{docsCommand(), "", "expected one name"},
+		{docsCommand(), "nothing", "looking for documentation"},
+		{docsCommand(), "--unknown", "reading flags"},
+	} {
+		stdout, _, err := call(t, test.command, "", strings.Fields(test.args)...)
+		requireMisuse(t, err, test.says)
+		require.Empty(t, stdout, "%s %s", test.command.Name, test.args)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"text/template"
 
@@ -30,9 +29,10 @@ of events. The pages are in Markdown:
   hookswitch docs webhook_decode
   hookswitch docs callrail
   hookswitch docs dictionary`,
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return fmt.Errorf("reading arguments: expected one name, got %d arguments", c.NArg())
+				return misused("reading arguments: expected one name, got %d arguments", c.NArg())
 			}
 			pages, err := docs(environment(), c.Args().First())
 			if err != nil {
@@ -71,7 +71,7 @@ func docs(env *service.Environment, name string) ([]byte, error) {
 		pages = append(pages, reference.Dictionary()...)
 	}
 	if pages == nil {
-		errs = append(errs, fmt.Errorf("looking for documentation: expected a component that list shows, a vendor or dictionary, got %q", name))
+		errs = append(errs, misused("looking for documentation: expected a component that list shows, a vendor or dictionary, got %q", name))
 	}
 	return pages, errors.Join(errs...)
 }

@@ -34,7 +34,7 @@ func pipelineFlags() []cli.Flag {
 // pipelineOf reads the config and the flags of a command.
 func pipelineOf(c *cli.Context) (pipeline, error) {
 	if c.NArg() != 1 {
-		return pipeline{}, fmt.Errorf("reading arguments: expected one config, behind all flags, got %d arguments", c.NArg())
+		return pipeline{}, misused("reading arguments: expected one config, behind all flags, got %d arguments", c.NArg())
 	}
 	return pipeline{
 		config:    c.Args().First(),

@@ -61,6 +61,7 @@ With --set bodies are edited first. ` + editing,
 			&cli.BoolFlag{Name: "dry-run", Usage: "count the records and run nothing"},
 			&cli.GenericFlag{Name: "set", Value: &set, Usage: editUsage},
 		}, pipelineFlags()...),
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			p, err := pipelineOf(c)
 			if err != nil {
@@ -68,10 +69,10 @@ With --set bodies are edited first. ` + editing,
 			}
 			wanted := filter{vendor: c.String("vendor"), reason: delivery.Reason(c.String("reason"))}
 			if wanted.reason != "" && !slices.Contains(delivery.Reasons, wanted.reason) {
-				return fmt.Errorf("reading flag reason: expected one of %s, got %q", strings.Join(reasons, ", "), wanted.reason)
+				return misused("reading flag reason: expected one of %s, got %q", strings.Join(reasons, ", "), wanted.reason)
 			}
 			if wanted.vendor != "" && !slices.Contains(vendors.Names(), wanted.vendor) {
-				return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), wanted.vendor)
+				return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), wanted.vendor)
 			}
 			if wanted.since, err = parseSince(c.String("since"), time.Now()); err != nil {
 				return err
@@ -104,7 +105,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("reading flag since: expected a time such as 2026-07-01T15:13:12Z, a day such as 2026-07-01 or a duration such as 24h, got %q", text)
+	return time.Time{}, misused("reading flag since: expected a time such as 2026-07-01T15:13:12Z, a day such as 2026-07-01 or a duration such as 24h, got %q", text)
 }
 
 // filter tells the records that are wanted. An empty field wants all.

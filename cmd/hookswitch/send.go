@@ -41,7 +41,8 @@ pair with openssl to try a deployment.
 ` + secretVariables() + `
 Without it the delivery is posted unsigned. A body that does not begin as JSON is
 sent as a form. Vendors that sign the URL sign --public-url and the path, as the
-public_url of the input has it. It fails unless the answer is 2xx.
+public_url of the input has it. It fails with 1 unless the answer is 2xx. Wrong
+arguments fail with 2.
 
 With --set the body is edited before it is signed:
 
@@ -49,16 +50,17 @@ With --set the body is edited before it is signed:
 
 ` + editing,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "vendor", Required: true, Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
-			&cli.StringFlag{Name: "event", Required: true, Usage: "the native event, as the vendor names it"},
+			&cli.StringFlag{Name: "vendor", Usage: "who sends: " + strings.Join(vendors.Names(), ", ")},
+			&cli.StringFlag{Name: "event", Usage: "the native event, as the vendor names it"},
 			&cli.StringFlag{Name: "file", Usage: "the body; without it a sample of the event"},
 			&cli.GenericFlag{Name: "set", Value: &set, Usage: editUsage},
 			&cli.StringFlag{Name: "header", Usage: "the header that holds the secret, if it is not the vendor's own way"},
 			&cli.StringFlag{Name: "public-url", EnvVars: []string{"HOOKSWITCH_PUBLIC_URL"}, Usage: "public_url of the input, for vendors that sign the URL; without it they sign the URL that is posted to"},
 		},
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return fmt.Errorf("reading arguments: expected one URL, after all flags, got %d arguments", c.NArg())
+				return misused("reading arguments: expected one URL, after all flags, got %d arguments", c.NArg())
 			}
 			return send(c.Context, c.App.Writer, c.Args().First(), c.String("vendor"), c.String("event"), c.String("file"), c.String("header"), c.String("public-url"), set...)
 		},
@@ -76,15 +78,17 @@ func secretVariables() string {
 func send(ctx context.Context, out io.Writer, to, vendor, native, file, header, public string, set ...edit) error {
 	v, ok := vendors.Get(vendor)
 	if !ok {
-		return fmt.Errorf("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
+		return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
 	}
-	read := func() ([]byte, error) { return v.Sample(native) }
+	if native == "" {
+		return misused("reading flag event: expected a native event of %s, such as %s, got none", v.Title, strings.Join(v.EventNames(), ", "))
+	}
+	body, err := v.Sample(native)
 	if file != "" {
-		read = func() ([]byte, error) { return os.ReadFile(file) }
+		body, err = os.ReadFile(file)
 	}
-	body, err := read()
 	if err != nil {
-		return err
+		return misused("%w", err)
 	}
 	if body, err = edits(set).apply(body, contentType(body)); err != nil {
 		return err

@@ -31,7 +31,8 @@ func spoolCommand() *cli.Command {
 		Usage: "Look into a spool and mend it, also while a process uses it",
 		Description: `DIR is the directory of the spool, the field dir of the config's buffer. All commands
 but drain work beside the process that uses it, and also without one, as after a
-crash. A command that has not done all that it was told exits with 1.
+crash. A command that has not done all that it was told exits with
+1, and one with wrong arguments with 2.
 
   hookswitch spool ls --parked ./spool
   hookswitch spool show ./spool 17
@@ -49,6 +50,7 @@ crash. A command that has not done all that it was told exits with 1.
 					&cli.BoolFlag{Name: "parked", Usage: "only those that the output refuses again and again"},
 					&cli.BoolFlag{Name: "json", Usage: "one JSON object a line"},
 				},
+				OnUsageError: flagsMisused,
 				Action: func(c *cli.Context) error {
 					return inspect(c, 0, 0, func(i *store.Inspector, _ []int64) error {
 						return list(c.Context, c.App.Writer, i, c.Bool("parked"), c.Bool("json"))
@@ -62,6 +64,7 @@ crash. A command that has not done all that it was told exits with 1.
 				Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "body", Usage: "only the body, byte for byte unless stdout is a terminal"},
 				},
+				OnUsageError: flagsMisused,
 				Action: func(c *cli.Context) error {
 					return inspect(c, 1, 1, func(i *store.Inspector, ids []int64) error {
 						return show(c.App.Writer, i, ids[0], c.Bool("body"))
@@ -69,9 +72,10 @@ crash. A command that has not done all that it was told exits with 1.
 				},
 			},
 			{
-				Name:      "unpark",
-				Usage:     "Offer parked deliveries to the output again, all of them without an ID",
-				ArgsUsage: "DIR [ID ...]",
+				Name:         "unpark",
+				Usage:        "Offer parked deliveries to the output again, all of them without an ID",
+				ArgsUsage:    "DIR [ID ...]",
+				OnUsageError: flagsMisused,
 				Action: func(c *cli.Context) error {
 					return inspect(c, 0, unlimited, func(i *store.Inspector, ids []int64) error {
 						return unpark(c.App.Writer, i, ids)
@@ -85,6 +89,7 @@ crash. A command that has not done all that it was told exits with 1.
 				Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "yes", Usage: "do not ask; needed where stdin is no terminal"},
 				},
+				OnUsageError: flagsMisused,
 				Action: func(c *cli.Context) error {
 					return inspect(c, 1, unlimited, func(i *store.Inspector, ids []int64) error {
 						if !c.Bool("yes") {
@@ -108,13 +113,13 @@ const unlimited = 1 << 20
 func inspect(c *cli.Context, least, most int, do func(*store.Inspector, []int64) error) error {
 	given := c.Args().Slice()
 	if len(given) < 1+least || len(given) > 1+most {
-		return fmt.Errorf("reading arguments: expected %s, after all flags, got %d arguments", c.Command.ArgsUsage, len(given))
+		return misused("reading arguments: expected %s, after all flags, got %d arguments", c.Command.ArgsUsage, len(given))
 	}
 	var ids []int64
 	for _, text := range given[1:] {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || id < 1 {
-			return fmt.Errorf("reading argument ID: expected a number as ls shows it, got %q", text)
+			return misused("reading argument ID: expected a number as ls shows it, got %q", text)
 		}
 		ids = append(ids, id)
 	}

@@ -29,7 +29,8 @@ exits with 1 if anything is.
 
   hookswitch spool drain configs/kafka.yaml
   timeout 10m hookswitch spool drain configs/kafka.yaml`,
-		Flags: pipelineFlags(),
+		Flags:        pipelineFlags(),
+		OnUsageError: flagsMisused,
 		Action: func(c *cli.Context) error {
 			p, err := pipelineOf(c)
 			if err != nil {

@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
-	"github.com/urfave/cli/v2"
 
 	"github.com/hookswitch/hookswitch/plugins/delivery"
 	"github.com/hookswitch/hookswitch/plugins/spool/store"
@@ -29,13 +28,8 @@ const hostile = "\x1b[31mred\x1b]0;title\x07\r\nline\u009b31m\u202egnp\x7f\xff\x
 // run runs a command with nobody at the terminal, and returns what it printed.
 func run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	var out bytes.Buffer
-	app := &cli.App{
-		Writer: &out, ErrWriter: &out, Reader: strings.NewReader("y\n"),
-		Commands: []*cli.Command{spoolCommand()},
-	}
-	err := app.RunContext(t.Context(), append([]string{"hookswitch", "spool"}, args...))
-	return out.String(), err
+	stdout, stderr, err := call(t, spoolCommand(), "y\n", args...)
+	return stdout + stderr, err
 }
 
 // openStore opens a store as a running process does, until the test ends.
