@@ -180,6 +180,11 @@ func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 func bounce(in *vendors.Input) vendors.Draft {
 	var w webhook
 	draft := convertEmail(in, &w, event.EmailBounced)
+	if w.SGMessageID.Absent() {
+		// The vendor makes the id of an event of that of the e-mail. Without an e-mail's id, only the
+		// attempt and the vendor's account are left in it, which many bounces share.
+		draft.ID = vendors.Natural(w.SGEventID, w.Email, w.Timestamp)
+	}
 	r, email := draft.Read, draft.Data.Email
 	email.StatusText = r.Text("email.status_text", w.BounceClassification)
 	switch r.Text("email.failure", w.Type) {
