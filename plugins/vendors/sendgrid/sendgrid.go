@@ -129,8 +129,8 @@ type webhook struct {
 	Type                 payload.Value `json:"type"`                  // of a bounce: bounce (for good) or blocked (for now)
 	BounceClassification payload.Value `json:"bounce_classification"` // Invalid Address, Technical, Content, ...
 	Status               payload.Value `json:"status"`                // 5.1.1
-	Reason               payload.Value `json:"reason"`
-	Response             payload.Value `json:"response"` // of the recipient's server
+	Reason               payload.Value `json:"reason"`                // of the recipient's server in a bounce, of the vendor in others
+	Response             payload.Value `json:"response"`              // of the recipient's server
 
 	IP            payload.Value `json:"ip"` // of the vendor in delivery events, of the recipient in others
 	UserAgent     payload.Value `json:"useragent"`
@@ -187,6 +187,7 @@ func bounce(in *vendors.Input) vendors.Draft {
 	}
 	r, email := draft.Read, draft.Data.Email
 	email.StatusText = r.Text("email.status_text", w.BounceClassification)
+	email.StatusDetail = r.Text("email.status_detail", w.Reason, w.Response)
 	switch r.Text("email.failure", w.Type) {
 	case "bounce":
 		email.Failure = event.Permanent
@@ -202,7 +203,9 @@ func dropped(in *vendors.Input) vendors.Draft {
 	var w webhook
 	draft := convertEmail(in, &w, event.EmailDropped)
 	draft.Read.Note("email.failure", w.Reason)
-	switch email := draft.Data.Email; email.StatusDetail {
+	email := draft.Data.Email
+	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
+	switch email.StatusText {
 	case "Bounced Address", "Invalid", "Invalid Address", "Spam Reporting Address", "Unsubscribed Address":
 		email.Failure = event.Permanent
 	case "Invalid SMTPAPI header", "Recipient List over Package Quota", "Spam Content":
@@ -214,7 +217,9 @@ func dropped(in *vendors.Input) vendors.Draft {
 func deferred(in *vendors.Input) vendors.Draft {
 	var w webhook
 	draft := convertEmail(in, &w, event.EmailDeferred)
-	draft.Data.Email.Failure = event.Temporary
+	email := draft.Data.Email
+	email.Failure = event.Temporary
+	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
 	return draft
 }
 
@@ -269,7 +274,7 @@ func convertEmail(in *vendors.Input, w *webhook, eventType string) vendors.Draft
 	draft.Data.Channel = event.ChannelEmail
 	draft.Data.Direction = event.Outbound
 	email.StatusCode = r.Text("email.status_code", w.Status)
-	email.StatusDetail = r.Text("email.status_detail", w.Reason, w.Response)
+	email.StatusDetail = r.Text("email.status_detail", w.Response)
 	email.Metadata = r.Others("email.metadata", in.Payload, vendorKeys)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.UniqueArgs)...)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.CustomArgs)...)
