@@ -41,12 +41,12 @@ func init() {
 			{Name: "deferred", Types: []string{event.EmailDeferred}, Convert: deferred, RawOnly: deliveryRawOnly},
 			{Name: "delivered", Types: []string{event.EmailDelivered}, Convert: delivery(event.EmailDelivered), RawOnly: deliveryRawOnly},
 			{Name: "dropped", Types: []string{event.EmailDropped}, Convert: dropped, RawOnly: groupRawOnly},
-			{Name: "group_resubscribe", Types: []string{event.ContactSubscribed}, Convert: subscription(event.ContactSubscribed, event.True), RawOnly: subscriptionRawOnly},
-			{Name: "group_unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: subscription(event.ContactUnsubscribed, event.False), RawOnly: subscriptionRawOnly},
+			{Name: "group_resubscribe", Types: []string{event.ContactSubscribed}, Convert: groupSubscription(event.ContactSubscribed, event.True), RawOnly: subscriptionRawOnly},
+			{Name: "group_unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: groupSubscription(event.ContactUnsubscribed, event.False), RawOnly: subscriptionRawOnly},
 			{Name: "open", Types: []string{event.EmailOpened}, Convert: engagement(event.EmailOpened), RawOnly: engagementRawOnly},
 			{Name: "processed", Types: []string{event.EmailAccepted}, Convert: delivery(event.EmailAccepted), RawOnly: groupRawOnly},
 			{Name: "spamreport", Types: []string{event.EmailComplained}, Convert: engagement(event.EmailComplained)},
-			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: subscription(event.ContactUnsubscribed, event.False)},
+			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed, RawOnly: groupRawOnly},
 		},
 		RawOnly: rawOnly,
 		Pieces:  pieces,
@@ -91,7 +91,7 @@ var rawOnly = []vendors.RawOnly{
 // The keys that only other native events read.
 var (
 	groupRawOnly = []vendors.RawOnly{
-		{Reason: "the unsubscribe group that the e-mail was sent to, where nobody has left or joined a group", Keys: []string{"asm_group_id"}},
+		{Reason: "the unsubscribe group that the e-mail was sent to, where nobody has left or joined the group", Keys: []string{"asm_group_id"}},
 	}
 	deliveryRawOnly = append([]vendors.RawOnly{
 		{Reason: "the vendor's own address, which it has sent the e-mail from", Keys: []string{"ip"}},
@@ -241,21 +241,30 @@ func click(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// subscription returns the conversion of a change of what the contact is subscribed to: one
-// unsubscribe group, or without a group all e-mails of the vendor's customer.
-func subscription(eventType string, subscribed event.Bool) func(*vendors.Input) vendors.Draft {
+// groupSubscription returns the conversion of a change of one unsubscribe group that the contact
+// has left or joined.
+func groupSubscription(eventType string, subscribed event.Bool) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		draft := convertEmail(in, &w, eventType)
-		draft.Data.Direction = ""
-		draft.Data.Client = client(draft.Read, &w)
-		draft.Data.Subscription = &event.Subscription{
-			Channel:    event.ChannelEmail,
-			Topic:      draft.Read.Text("subscription.topic", w.ASMGroupID),
-			Subscribed: subscribed,
-		}
+		draft := convertSubscription(in, &w, eventType, subscribed)
+		draft.Data.Subscription.Topic = draft.Read.Text("subscription.topic", w.ASMGroupID)
 		return draft
 	}
+}
+
+// unsubscribed converts that the contact wants no e-mail at all of the vendor's customer, whatever
+// unsubscribe group the e-mail was sent to.
+func unsubscribed(in *vendors.Input) vendors.Draft {
+	var w webhook
+	return convertSubscription(in, &w, event.ContactUnsubscribed, event.False)
+}
+
+func convertSubscription(in *vendors.Input, w *webhook, eventType string, subscribed event.Bool) vendors.Draft {
+	draft := convertEmail(in, w, eventType)
+	draft.Data.Direction = ""
+	draft.Data.Client = client(draft.Read, w)
+	draft.Data.Subscription = &event.Subscription{Channel: event.ChannelEmail, Subscribed: subscribed}
+	return draft
 }
 
 // other converts a payload that is about no e-mail that we know of: what the vendor lets its
