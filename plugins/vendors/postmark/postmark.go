@@ -217,7 +217,11 @@ func bounced(in *vendors.Input) vendors.Draft {
 		draft.Type = event.EmailBounced
 	case "Transient":
 		draft.Type, email.Failure = event.EmailDeferred, event.Temporary
-	case "ManuallyDeactivated", "SMTPApiError", "TemplateRenderingFailed":
+	case "ManuallyDeactivated":
+		draft.Type, email.Failure = event.EmailDropped, event.Permanent
+	case "TemplateRenderingFailed":
+		draft.Type, email.Failure = event.EmailDropped, event.Temporary
+	case "SMTPApiError":
 		draft.Type = event.EmailDropped
 	case "Unsubscribe":
 		draft.Type = event.ContactUnsubscribed
