@@ -34,6 +34,8 @@ func TestBounceTypes(t *testing.T) {
 		"ManuallyDeactivated":     {event.EmailDropped, event.Permanent},
 		"TemplateRenderingFailed": {event.EmailDropped, event.Temporary},
 		"SMTPApiError":            {event.EmailDropped, ""},
+		"SpamComplaint":           {event.EmailComplained, ""},
+		"Subscribe":               {event.ContactSubscribed, ""},
 		"Unsubscribe":             {event.ContactUnsubscribed, ""},
 		"AddressChange":           {"postmark.bounce", ""},
 		"AutoResponder":           {"postmark.bounce", ""},
