@@ -382,9 +382,9 @@ func readHeaders(r *vendors.Reader, headers payload.Value, email *event.Email) {
 	})
 }
 
-// other converts a payload that is of no known native event.
+// other converts a payload that is of no known native event, which need not be about an e-mail.
 func other(in *vendors.Input) vendors.Draft {
 	draft, _ := convert(in)
-	draft.Data.Direction = ""
+	draft.Data.Channel, draft.Data.Direction = "", ""
 	return draft
 }
