@@ -510,8 +510,10 @@ func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 		r.Note("contact.email", o.headers.From, o.envelope.Sender)
 		draft.Data.Direction, draft.Data.Contact = event.Inbound, event.Contact{Name: name, Email: from}
 	} else {
+		r.Note("contact.name", o.headers.To)
 		r.Note("contact.email", o.Recipient, o.headers.To)
-		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Email: to}
+		all, _ := o.headers.To.Scalar()
+		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Name: nameOf(all, to), Email: to}
 	}
 	draft.Person = vendors.Ladder{draft.Data.Contact.Email}
 	return draft
@@ -534,6 +536,19 @@ func recipient(list string) string {
 	}
 	_, address := mailbox(list)
 	return address
+}
+
+// nameOf returns the name that an address has in a list of recipients, and "" where it has none.
+func nameOf(list, address string) string {
+	before, _, ok := strings.Cut(list, "<"+address+">")
+	if !ok {
+		return ""
+	}
+	before = strings.TrimSpace(before)
+	if quoted, ok := strings.CutSuffix(before, `"`); ok {
+		return quoted[strings.LastIndexByte(quoted, '"')+1:]
+	}
+	return strings.TrimSpace(before[strings.LastIndexByte(before, ',')+1:])
 }
 
 func readAttachments(r *vendors.Reader, v payload.Value) []event.Attachment {
