@@ -531,10 +531,10 @@ func mailbox(s string) (name, address string) {
 
 // recipient returns the one address in a list of recipients, and "" where there are several.
 func recipient(list string) string {
-	if strings.Contains(list, ",") {
+	name, address := mailbox(list) // of the last recipient, and the name has all others
+	if strings.Contains(list, ",") && (strings.Contains(name, "@") || strings.Contains(address, ",")) {
 		return ""
 	}
-	_, address := mailbox(list)
 	return address
 }
 
