@@ -41,7 +41,7 @@ func init() {
 			{Name: "dropped", Types: []string{event.EmailDropped, event.EmailBounced}, Convert: dropped},
 			{Name: "failed", Types: []string{event.EmailBounced, event.EmailDropped, event.EmailDeferred, "mailgun.failed"}, Convert: failed, RawOnly: sentRawOnly},
 			{Name: "opened", Types: []string{event.EmailOpened}, Convert: opened, RawOnly: sentRawOnly},
-			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: sent(event.EmailDropped), RawOnly: sentRawOnly},
+			{Name: "rejected", Types: []string{event.EmailDropped, "mailgun.rejected"}, Convert: sent(event.EmailDropped), RawOnly: sentRawOnly},
 			{Name: "route", Types: []string{event.EmailReceived}, Convert: routed, RawOnly: routeRawOnly},
 			{Name: "stored", Types: []string{event.EmailReceived}, Convert: stored},
 			{Name: "unsubscribed", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
