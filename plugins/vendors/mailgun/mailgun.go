@@ -382,6 +382,9 @@ func failed(in *vendors.Input) vendors.Draft {
 		draft.Type = o.typeOf(event.EmailDeferred)
 		email.Failure = event.Temporary
 	}
+	if o.routed {
+		email.Failure = "" // the address that has failed is the one that the route forwards to, and not the contact's
+	}
 	return draft
 }
 
