@@ -9,6 +9,7 @@ package sendgrid
 import (
 	"embed"
 	"iter"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -151,18 +152,24 @@ type newsletter struct {
 	ID payload.Value `json:"newsletter_id"`
 }
 
-// vendorKeys are the keys of an event that are the vendor's. All others are the customer's.
-var vendorKeys = func() map[string]bool {
-	keys := map[string]bool{}
+// vendorKeys are the keys of an event that are the vendor's. All others are the customer's. The
+// vendor has words that customers use, too, only for an e-mail that has not arrived: such an event
+// has failureKeys.
+var vendorKeys, failureKeys = func() (plain, failure map[string]bool) {
+	failure = map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[webhook]()) {
-		keys[field.Tag.Get("json")] = true
+		failure[field.Tag.Get("json")] = true
 	}
 	for _, r := range rawOnly {
 		for _, key := range r.Keys {
-			keys[key] = true
+			failure[key] = true
 		}
 	}
-	return keys
+	plain = maps.Clone(failure)
+	for _, key := range []string{"reason", "status", "type"} {
+		delete(plain, key)
+	}
+	return plain, failure
 }()
 
 // native data structure conversion
@@ -171,7 +178,7 @@ var vendorKeys = func() map[string]bool {
 func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		return convertEmail(in, &w, eventType)
+		return convertEmail(in, &w, eventType, vendorKeys)
 	}
 }
 
@@ -179,7 +186,7 @@ func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 // this e-mail, and not of the recipient.
 func bounce(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailBounced)
+	draft := convertFailure(in, &w, event.EmailBounced)
 	if w.SGMessageID.Absent() {
 		// The vendor makes the id of an event of that of the e-mail. Without an e-mail's id, only the
 		// attempt and the vendor's account are left in it, which many bounces share.
@@ -201,7 +208,7 @@ func bounce(in *vendors.Input) vendors.Draft {
 // something else.
 func dropped(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailDropped)
+	draft := convertFailure(in, &w, event.EmailDropped)
 	draft.Read.Note("email.failure", w.Reason)
 	email := draft.Data.Email
 	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
@@ -216,7 +223,7 @@ func dropped(in *vendors.Input) vendors.Draft {
 
 func deferred(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailDeferred)
+	draft := convertFailure(in, &w, event.EmailDeferred)
 	email := draft.Data.Email
 	email.Failure = event.Temporary
 	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
@@ -227,7 +234,7 @@ func deferred(in *vendors.Input) vendors.Draft {
 func engagement(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		draft := convertEmail(in, &w, eventType)
+		draft := convertEmail(in, &w, eventType, vendorKeys)
 		draft.Data.Client = client(draft.Read, &w)
 		return draft
 	}
@@ -235,7 +242,7 @@ func engagement(eventType string) func(*vendors.Input) vendors.Draft {
 
 func click(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailClicked)
+	draft := convertEmail(in, &w, event.EmailClicked, vendorKeys)
 	draft.Data.Client = client(draft.Read, &w)
 	draft.Data.Email.LinkURL = draft.Read.Text("email.link_url", w.URL)
 	return draft
@@ -260,7 +267,7 @@ func unsubscribed(in *vendors.Input) vendors.Draft {
 }
 
 func convertSubscription(in *vendors.Input, w *webhook, eventType string, subscribed event.Bool) vendors.Draft {
-	draft := convertEmail(in, w, eventType)
+	draft := convertEmail(in, w, eventType, vendorKeys)
 	draft.Data.Direction = ""
 	draft.Data.Client = client(draft.Read, w)
 	draft.Data.Subscription = &event.Subscription{Channel: event.ChannelEmail, Subscribed: subscribed}
@@ -275,16 +282,24 @@ func other(in *vendors.Input) vendors.Draft {
 	return convert(in, &w)
 }
 
-// convertEmail converts what all native events about an e-mail have in common.
-func convertEmail(in *vendors.Input, w *webhook, eventType string) vendors.Draft {
+// convertFailure converts what all native events about an e-mail that has not arrived have in
+// common.
+func convertFailure(in *vendors.Input, w *webhook, eventType string) vendors.Draft {
+	draft := convertEmail(in, w, eventType, failureKeys)
+	draft.Data.Email.StatusCode = draft.Read.Text("email.status_code", w.Status)
+	return draft
+}
+
+// convertEmail converts what all native events about an e-mail have in common. The keys are those
+// that are the vendor's.
+func convertEmail(in *vendors.Input, w *webhook, eventType string, keys map[string]bool) vendors.Draft {
 	draft := convert(in, w)
 	r, email := draft.Read, draft.Data.Email
 	draft.Type = eventType
 	draft.Data.Channel = event.ChannelEmail
 	draft.Data.Direction = event.Outbound
-	email.StatusCode = r.Text("email.status_code", w.Status)
 	email.StatusDetail = r.Text("email.status_detail", w.Response)
-	email.Metadata = r.Others("email.metadata", in.Payload, vendorKeys)
+	email.Metadata = r.Others("email.metadata", in.Payload, keys)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.UniqueArgs)...)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.CustomArgs)...)
 	return draft
