@@ -116,6 +116,7 @@ type account struct {
 
 type message struct {
 	Headers     payload.Value `json:"headers"`
+	Recipients  payload.Value `json:"recipients"` // of the envelope
 	Attachments payload.Value `json:"attachments"`
 }
 
@@ -233,6 +234,11 @@ func (o *occurrence) readEventData(r *vendors.Reader, v payload.Value) {
 	o.id = vendors.Natural(o.ID, o.Timestamp)
 	o.account = vendors.Object[account](r, "account", o.Account)
 	o.message = vendors.Object[message](r, "email", o.Message)
+	if o.Recipient.Absent() && o.message.Recipients.Len() == 1 { // the header may name others
+		for recipient := range o.message.Recipients.Elements() {
+			o.Recipient = recipient
+		}
+	}
 	o.headers = vendors.Object[headers](r, "email", o.message.Headers)
 	o.envelope = vendors.Object[envelope](r, "email.from", o.Envelope)
 	r.Note("direction", o.Routes)
