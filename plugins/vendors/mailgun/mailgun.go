@@ -41,7 +41,7 @@ func init() {
 			{Name: "dropped", Types: []string{event.EmailDropped, event.EmailBounced}, Convert: dropped},
 			{Name: "failed", Types: []string{event.EmailBounced, event.EmailDropped, event.EmailDeferred, "mailgun.failed"}, Convert: failed, RawOnly: sentRawOnly},
 			{Name: "opened", Types: []string{event.EmailOpened}, Convert: opened, RawOnly: sentRawOnly},
-			{Name: "rejected", Types: []string{event.EmailDropped}, Convert: sent(event.EmailDropped), RawOnly: sentRawOnly},
+			{Name: "rejected", Types: []string{event.EmailDropped, "mailgun.rejected"}, Convert: sent(event.EmailDropped), RawOnly: sentRawOnly},
 			{Name: "route", Types: []string{event.EmailReceived}, Convert: routed, RawOnly: routeRawOnly},
 			{Name: "stored", Types: []string{event.EmailReceived}, Convert: stored},
 			{Name: "unsubscribed", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed},
@@ -116,6 +116,7 @@ type account struct {
 
 type message struct {
 	Headers     payload.Value `json:"headers"`
+	Recipients  payload.Value `json:"recipients"` // of the envelope
 	Attachments payload.Value `json:"attachments"`
 }
 
@@ -233,6 +234,11 @@ func (o *occurrence) readEventData(r *vendors.Reader, v payload.Value) {
 	o.id = vendors.Natural(o.ID, o.Timestamp)
 	o.account = vendors.Object[account](r, "account", o.Account)
 	o.message = vendors.Object[message](r, "email", o.Message)
+	if o.Recipient.Absent() && o.message.Recipients.Len() == 1 { // the header may name others
+		for recipient := range o.message.Recipients.Elements() {
+			o.Recipient = recipient
+		}
+	}
 	o.headers = vendors.Object[headers](r, "email", o.message.Headers)
 	o.envelope = vendors.Object[envelope](r, "email.from", o.Envelope)
 	r.Note("direction", o.Routes)
@@ -382,6 +388,9 @@ func failed(in *vendors.Input) vendors.Draft {
 		draft.Type = o.typeOf(event.EmailDeferred)
 		email.Failure = event.Temporary
 	}
+	if o.routed {
+		email.Failure = "" // the address that has failed is the one that the route forwards to, and not the contact's
+	}
 	return draft
 }
 
@@ -510,8 +519,10 @@ func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 		r.Note("contact.email", o.headers.From, o.envelope.Sender)
 		draft.Data.Direction, draft.Data.Contact = event.Inbound, event.Contact{Name: name, Email: from}
 	} else {
+		r.Note("contact.name", o.headers.To)
 		r.Note("contact.email", o.Recipient, o.headers.To)
-		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Email: to}
+		all, _ := o.headers.To.Scalar()
+		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Name: nameOf(all, to), Email: to}
 	}
 	draft.Person = vendors.Ladder{draft.Data.Contact.Email}
 	return draft
@@ -529,11 +540,24 @@ func mailbox(s string) (name, address string) {
 
 // recipient returns the one address in a list of recipients, and "" where there are several.
 func recipient(list string) string {
-	if strings.Contains(list, ",") {
+	name, address := mailbox(list) // of the last recipient, and the name has all others
+	if strings.Contains(list, ",") && (strings.Contains(name, "@") || strings.Contains(address, ",")) {
 		return ""
 	}
-	_, address := mailbox(list)
 	return address
+}
+
+// nameOf returns the name that an address has in a list of recipients, and "" where it has none.
+func nameOf(list, address string) string {
+	before, _, ok := strings.Cut(list, "<"+address+">")
+	if !ok {
+		return ""
+	}
+	before = strings.TrimSpace(before)
+	if quoted, ok := strings.CutSuffix(before, `"`); ok {
+		return quoted[strings.LastIndexByte(quoted, '"')+1:]
+	}
+	return strings.TrimSpace(before[strings.LastIndexByte(before, ',')+1:])
 }
 
 func readAttachments(r *vendors.Reader, v payload.Value) []event.Attachment {

@@ -19,7 +19,6 @@ var rawOnly = append([]vendors.RawOnly{
 		"event-data.flags.is-system-test", "event-data.flags.is-test-mode",
 	}},
 	{Reason: "a size in bytes", Keys: []string{"event-data.message.attachments[].size", "event-data.message.size"}},
-	{Reason: "all recipients of the e-mail, where the event is about one", Keys: []string{"event-data.message.recipients"}},
 	{Reason: "how an attempt to deliver went, or when the next one is", Keys: []string{
 		"event-data.delivery-status.attempt-no", "event-data.delivery-status.certificate-verified",
 		"event-data.delivery-status.first-delivery-attempt-seconds", "event-data.delivery-status.mx-host",
@@ -46,6 +45,7 @@ var formRawOnly = []vendors.RawOnly{
 var sentRawOnly = []vendors.RawOnly{
 	{Reason: "the mailing list that the e-mail was sent to", Keys: []string{"event-data.mailing-list.address", "mailing-list"}},
 	{Reason: "empty, but in an e-mail that was received", Keys: []string{"body-plain"}},
+	{Reason: "all recipients of the e-mail, where the event is about one", Keys: []string{"event-data.message.recipients"}},
 	{Reason: "what the recipient's server has sent back", Keys: []string{"attachment-1"}},
 }
 

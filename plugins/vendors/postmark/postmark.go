@@ -29,7 +29,8 @@ func init() {
 		Samples:   samples,
 		Events: []vendors.NativeEvent{
 			{Name: "Bounce", Types: []string{
-				event.EmailBounced, event.EmailDeferred, event.EmailDropped, event.ContactUnsubscribed, "postmark.bounce",
+				event.EmailBounced, event.EmailDeferred, event.EmailDropped, event.EmailComplained,
+				event.ContactUnsubscribed, event.ContactSubscribed, "postmark.bounce",
 			}, Convert: bounced},
 			{Name: "Click", Types: []string{event.EmailClicked}, Convert: clicked, RawOnly: stream},
 			{Name: "Delivery", Types: []string{event.EmailDelivered}, Convert: delivered, RawOnly: stream},
@@ -207,7 +208,7 @@ func bounced(in *vendors.Input) vendors.Draft {
 	draft.ID = vendors.Natural(m.ID)
 	draft.Time = draft.Read.Time("time", m.BouncedAt)
 	email := draft.Data.Email
-	draft.Read.Note("subscription.topic", m.MessageStream) // of one type
+	draft.Read.Note("subscription.topic", m.MessageStream) // of two types
 	switch draft.Read.Text("type", m.Type) {
 	case "HardBounce", "BadEmailAddress":
 		draft.Type, email.Failure = event.EmailBounced, event.Permanent
@@ -217,8 +218,18 @@ func bounced(in *vendors.Input) vendors.Draft {
 		draft.Type = event.EmailBounced
 	case "Transient":
 		draft.Type, email.Failure = event.EmailDeferred, event.Temporary
-	case "ManuallyDeactivated", "SMTPApiError", "TemplateRenderingFailed":
+	case "ManuallyDeactivated":
+		draft.Type, email.Failure = event.EmailDropped, event.Permanent
+	case "TemplateRenderingFailed":
+		draft.Type, email.Failure = event.EmailDropped, event.Temporary
+	case "SMTPApiError":
 		draft.Type = event.EmailDropped
+	case "SpamComplaint":
+		draft.Type = event.EmailComplained
+	case "Subscribe":
+		draft.Type = event.ContactSubscribed
+		draft.Data.Direction = ""
+		draft.Data.Subscription = subscription(draft.Read, m, event.True)
 	case "Unsubscribe":
 		draft.Type = event.ContactUnsubscribed
 		draft.Data.Direction = ""
@@ -371,9 +382,9 @@ func readHeaders(r *vendors.Reader, headers payload.Value, email *event.Email) {
 	})
 }
 
-// other converts a payload that is of no known native event.
+// other converts a payload that is of no known native event, which need not be about an e-mail.
 func other(in *vendors.Input) vendors.Draft {
 	draft, _ := convert(in)
-	draft.Data.Direction = ""
+	draft.Data.Channel, draft.Data.Direction = "", ""
 	return draft
 }

@@ -9,6 +9,7 @@ package sendgrid
 import (
 	"embed"
 	"iter"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -41,12 +42,12 @@ func init() {
 			{Name: "deferred", Types: []string{event.EmailDeferred}, Convert: deferred, RawOnly: deliveryRawOnly},
 			{Name: "delivered", Types: []string{event.EmailDelivered}, Convert: delivery(event.EmailDelivered), RawOnly: deliveryRawOnly},
 			{Name: "dropped", Types: []string{event.EmailDropped}, Convert: dropped, RawOnly: groupRawOnly},
-			{Name: "group_resubscribe", Types: []string{event.ContactSubscribed}, Convert: subscription(event.ContactSubscribed, event.True), RawOnly: subscriptionRawOnly},
-			{Name: "group_unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: subscription(event.ContactUnsubscribed, event.False), RawOnly: subscriptionRawOnly},
+			{Name: "group_resubscribe", Types: []string{event.ContactSubscribed}, Convert: groupSubscription(event.ContactSubscribed, event.True), RawOnly: subscriptionRawOnly},
+			{Name: "group_unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: groupSubscription(event.ContactUnsubscribed, event.False), RawOnly: subscriptionRawOnly},
 			{Name: "open", Types: []string{event.EmailOpened}, Convert: engagement(event.EmailOpened), RawOnly: engagementRawOnly},
 			{Name: "processed", Types: []string{event.EmailAccepted}, Convert: delivery(event.EmailAccepted), RawOnly: groupRawOnly},
 			{Name: "spamreport", Types: []string{event.EmailComplained}, Convert: engagement(event.EmailComplained)},
-			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: subscription(event.ContactUnsubscribed, event.False)},
+			{Name: "unsubscribe", Types: []string{event.ContactUnsubscribed}, Convert: unsubscribed, RawOnly: groupRawOnly},
 		},
 		RawOnly: rawOnly,
 		Pieces:  pieces,
@@ -91,7 +92,7 @@ var rawOnly = []vendors.RawOnly{
 // The keys that only other native events read.
 var (
 	groupRawOnly = []vendors.RawOnly{
-		{Reason: "the unsubscribe group that the e-mail was sent to, where nobody has left or joined a group", Keys: []string{"asm_group_id"}},
+		{Reason: "the unsubscribe group that the e-mail was sent to, where nobody has left or joined the group", Keys: []string{"asm_group_id"}},
 	}
 	deliveryRawOnly = append([]vendors.RawOnly{
 		{Reason: "the vendor's own address, which it has sent the e-mail from", Keys: []string{"ip"}},
@@ -129,8 +130,8 @@ type webhook struct {
 	Type                 payload.Value `json:"type"`                  // of a bounce: bounce (for good) or blocked (for now)
 	BounceClassification payload.Value `json:"bounce_classification"` // Invalid Address, Technical, Content, ...
 	Status               payload.Value `json:"status"`                // 5.1.1
-	Reason               payload.Value `json:"reason"`
-	Response             payload.Value `json:"response"` // of the recipient's server
+	Reason               payload.Value `json:"reason"`                // of the recipient's server in a bounce, of the vendor in others
+	Response             payload.Value `json:"response"`              // of the recipient's server
 
 	IP            payload.Value `json:"ip"` // of the vendor in delivery events, of the recipient in others
 	UserAgent     payload.Value `json:"useragent"`
@@ -151,18 +152,24 @@ type newsletter struct {
 	ID payload.Value `json:"newsletter_id"`
 }
 
-// vendorKeys are the keys of an event that are the vendor's. All others are the customer's.
-var vendorKeys = func() map[string]bool {
-	keys := map[string]bool{}
+// vendorKeys are the keys of an event that are the vendor's. All others are the customer's. The
+// vendor has words that customers use, too, only for an e-mail that has not arrived: such an event
+// has failureKeys.
+var vendorKeys, failureKeys = func() (plain, failure map[string]bool) {
+	failure = map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[webhook]()) {
-		keys[field.Tag.Get("json")] = true
+		failure[field.Tag.Get("json")] = true
 	}
 	for _, r := range rawOnly {
 		for _, key := range r.Keys {
-			keys[key] = true
+			failure[key] = true
 		}
 	}
-	return keys
+	plain = maps.Clone(failure)
+	for _, key := range []string{"reason", "status", "type"} {
+		delete(plain, key)
+	}
+	return plain, failure
 }()
 
 // native data structure conversion
@@ -171,7 +178,7 @@ var vendorKeys = func() map[string]bool {
 func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		return convertEmail(in, &w, eventType)
+		return convertEmail(in, &w, eventType, vendorKeys)
 	}
 }
 
@@ -179,9 +186,15 @@ func delivery(eventType string) func(*vendors.Input) vendors.Draft {
 // this e-mail, and not of the recipient.
 func bounce(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailBounced)
+	draft := convertFailure(in, &w, event.EmailBounced)
+	if w.SGMessageID.Absent() {
+		// The vendor makes the id of an event of that of the e-mail. Without an e-mail's id, only the
+		// attempt and the vendor's account are left in it, which many bounces share.
+		draft.ID = vendors.Natural(w.SGEventID, w.Email, w.Timestamp)
+	}
 	r, email := draft.Read, draft.Data.Email
 	email.StatusText = r.Text("email.status_text", w.BounceClassification)
+	email.StatusDetail = r.Text("email.status_detail", w.Reason, w.Response)
 	switch r.Text("email.failure", w.Type) {
 	case "bounce":
 		email.Failure = event.Permanent
@@ -195,9 +208,11 @@ func bounce(in *vendors.Input) vendors.Draft {
 // something else.
 func dropped(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailDropped)
+	draft := convertFailure(in, &w, event.EmailDropped)
 	draft.Read.Note("email.failure", w.Reason)
-	switch email := draft.Data.Email; email.StatusDetail {
+	email := draft.Data.Email
+	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
+	switch email.StatusText {
 	case "Bounced Address", "Invalid", "Invalid Address", "Spam Reporting Address", "Unsubscribed Address":
 		email.Failure = event.Permanent
 	case "Invalid SMTPAPI header", "Recipient List over Package Quota", "Spam Content":
@@ -208,8 +223,10 @@ func dropped(in *vendors.Input) vendors.Draft {
 
 func deferred(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailDeferred)
-	draft.Data.Email.Failure = event.Temporary
+	draft := convertFailure(in, &w, event.EmailDeferred)
+	email := draft.Data.Email
+	email.Failure = event.Temporary
+	email.StatusText = draft.Read.Text("email.status_text", w.Reason)
 	return draft
 }
 
@@ -217,7 +234,7 @@ func deferred(in *vendors.Input) vendors.Draft {
 func engagement(eventType string) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		draft := convertEmail(in, &w, eventType)
+		draft := convertEmail(in, &w, eventType, vendorKeys)
 		draft.Data.Client = client(draft.Read, &w)
 		return draft
 	}
@@ -225,27 +242,36 @@ func engagement(eventType string) func(*vendors.Input) vendors.Draft {
 
 func click(in *vendors.Input) vendors.Draft {
 	var w webhook
-	draft := convertEmail(in, &w, event.EmailClicked)
+	draft := convertEmail(in, &w, event.EmailClicked, vendorKeys)
 	draft.Data.Client = client(draft.Read, &w)
 	draft.Data.Email.LinkURL = draft.Read.Text("email.link_url", w.URL)
 	return draft
 }
 
-// subscription returns the conversion of a change of what the contact is subscribed to: one
-// unsubscribe group, or without a group all e-mails of the vendor's customer.
-func subscription(eventType string, subscribed event.Bool) func(*vendors.Input) vendors.Draft {
+// groupSubscription returns the conversion of a change of one unsubscribe group that the contact
+// has left or joined.
+func groupSubscription(eventType string, subscribed event.Bool) func(*vendors.Input) vendors.Draft {
 	return func(in *vendors.Input) vendors.Draft {
 		var w webhook
-		draft := convertEmail(in, &w, eventType)
-		draft.Data.Direction = ""
-		draft.Data.Client = client(draft.Read, &w)
-		draft.Data.Subscription = &event.Subscription{
-			Channel:    event.ChannelEmail,
-			Topic:      draft.Read.Text("subscription.topic", w.ASMGroupID),
-			Subscribed: subscribed,
-		}
+		draft := convertSubscription(in, &w, eventType, subscribed)
+		draft.Data.Subscription.Topic = draft.Read.Text("subscription.topic", w.ASMGroupID)
 		return draft
 	}
+}
+
+// unsubscribed converts that the contact wants no e-mail at all of the vendor's customer, whatever
+// unsubscribe group the e-mail was sent to.
+func unsubscribed(in *vendors.Input) vendors.Draft {
+	var w webhook
+	return convertSubscription(in, &w, event.ContactUnsubscribed, event.False)
+}
+
+func convertSubscription(in *vendors.Input, w *webhook, eventType string, subscribed event.Bool) vendors.Draft {
+	draft := convertEmail(in, w, eventType, vendorKeys)
+	draft.Data.Direction = ""
+	draft.Data.Client = client(draft.Read, w)
+	draft.Data.Subscription = &event.Subscription{Channel: event.ChannelEmail, Subscribed: subscribed}
+	return draft
 }
 
 // other converts a payload that is about no e-mail that we know of: what the vendor lets its
@@ -256,16 +282,24 @@ func other(in *vendors.Input) vendors.Draft {
 	return convert(in, &w)
 }
 
-// convertEmail converts what all native events about an e-mail have in common.
-func convertEmail(in *vendors.Input, w *webhook, eventType string) vendors.Draft {
+// convertFailure converts what all native events about an e-mail that has not arrived have in
+// common.
+func convertFailure(in *vendors.Input, w *webhook, eventType string) vendors.Draft {
+	draft := convertEmail(in, w, eventType, failureKeys)
+	draft.Data.Email.StatusCode = draft.Read.Text("email.status_code", w.Status)
+	return draft
+}
+
+// convertEmail converts what all native events about an e-mail have in common. The keys are those
+// that are the vendor's.
+func convertEmail(in *vendors.Input, w *webhook, eventType string, keys map[string]bool) vendors.Draft {
 	draft := convert(in, w)
 	r, email := draft.Read, draft.Data.Email
 	draft.Type = eventType
 	draft.Data.Channel = event.ChannelEmail
 	draft.Data.Direction = event.Outbound
-	email.StatusCode = r.Text("email.status_code", w.Status)
-	email.StatusDetail = r.Text("email.status_detail", w.Reason, w.Response)
-	email.Metadata = r.Others("email.metadata", in.Payload, vendorKeys)
+	email.StatusDetail = r.Text("email.status_detail", w.Response)
+	email.Metadata = r.Others("email.metadata", in.Payload, keys)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.UniqueArgs)...)
 	email.Metadata = append(email.Metadata, r.Pairs("email.metadata", w.CustomArgs)...)
 	return draft
