@@ -9,6 +9,7 @@ package mailgun
 import (
 	"cmp"
 	"embed"
+	"net/mail"
 	"reflect"
 	"slices"
 	"strings"
@@ -485,7 +486,7 @@ func convert(in *vendors.Input, o *occurrence) vendors.Draft {
 func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 	r := in.Read()
 	o.read(r, in.Payload)
-	_, id := mailbox(r.Text("email.id", o.headers.MessageID))
+	id := r.MessageID("email.id", o.headers.MessageID)
 	r.Note("email.message_id", o.headers.MessageID)
 	name, from := mailbox(r.Email("email.from", o.headers.From, o.envelope.Sender))
 	to := recipient(r.Email("email.to", o.Recipient, o.headers.To))
@@ -528,36 +529,36 @@ func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 	return draft
 }
 
-// mailbox returns the name and the address of Name <address>, and only the address where there
-// are no angle brackets. The id of an e-mail may stand in such brackets, too.
-func mailbox(s string) (name, address string) {
-	begin := strings.LastIndexByte(s, '<')
-	if begin < 0 || !strings.HasSuffix(s, ">") {
-		return "", s
+// mailbox returns the name and the address of a header field such as From, and only the text
+// where the text is no mailbox.
+func mailbox(text string) (name, address string) {
+	m, err := mail.ParseAddress(text)
+	if err != nil {
+		return "", text
 	}
-	return strings.Trim(s[:begin], ` "`), s[begin+1 : len(s)-1]
+	return m.Name, m.Address
 }
 
 // recipient returns the one address in a list of recipients, and "" where there are several.
 func recipient(list string) string {
-	name, address := mailbox(list) // of the last recipient, and the name has all others
-	if strings.Contains(list, ",") && (strings.Contains(name, "@") || strings.Contains(address, ",")) {
-		return ""
+	switch all, err := mail.ParseAddressList(list); {
+	case err != nil && !strings.Contains(list, ","):
+		return list
+	case len(all) == 1:
+		return all[0].Address
 	}
-	return address
+	return ""
 }
 
 // nameOf returns the name that an address has in a list of recipients, and "" where it has none.
 func nameOf(list, address string) string {
-	before, _, ok := strings.Cut(list, "<"+address+">")
-	if !ok {
-		return ""
+	all, _ := mail.ParseAddressList(list)
+	for _, m := range all {
+		if m.Address == address {
+			return m.Name
+		}
 	}
-	before = strings.TrimSpace(before)
-	if quoted, ok := strings.CutSuffix(before, `"`); ok {
-		return quoted[strings.LastIndexByte(quoted, '"')+1:]
-	}
-	return strings.TrimSpace(before[strings.LastIndexByte(before, ',')+1:])
+	return ""
 }
 
 func readAttachments(r *vendors.Reader, v payload.Value) []event.Attachment {

@@ -47,12 +47,12 @@ type kept struct {
 // routed converts an e-mail that a route posts.
 func routed(in *vendors.Input) vendors.Draft {
 	e, r := payload.Bind[received](in.Payload), in.Read()
-	_, id := mailbox(r.Text("email.id", e.MessageID))
+	id := r.MessageID("email.id", e.MessageID)
 	r.Note("email.message_id", e.MessageID)
 	name, from := mailbox(r.Email("email.from", e.From, e.Sender))
 	r.Note("contact.name", e.From)
 	r.Note("contact.email", e.From, e.Sender)
-	_, replyTo := mailbox(r.Text("email.reply_to_id", e.InReplyTo))
+	replyTo := r.MessageID("email.reply_to_id", e.InReplyTo)
 	return vendors.Draft{
 		Type: event.EmailReceived,
 		// The contact makes the Message-ID, and may make it twice. The time may be another one when
