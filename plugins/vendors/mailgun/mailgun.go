@@ -518,10 +518,12 @@ func convertUntagged(in *vendors.Input, o *occurrence) vendors.Draft {
 	if o.routed || in.Event == "stored" {
 		r.Note("contact.name", o.headers.From)
 		r.Note("contact.email", o.headers.From, o.envelope.Sender)
+		r.Note("partitionkey", o.headers.From, o.envelope.Sender)
 		draft.Data.Direction, draft.Data.Contact = event.Inbound, event.Contact{Name: name, Email: from}
 	} else {
 		r.Note("contact.name", o.headers.To)
 		r.Note("contact.email", o.Recipient, o.headers.To)
+		r.Note("partitionkey", o.Recipient, o.headers.To)
 		all, _ := o.headers.To.Scalar()
 		draft.Data.Direction, draft.Data.Contact = event.Outbound, event.Contact{Name: nameOf(all, to), Email: to}
 	}

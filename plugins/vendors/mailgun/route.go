@@ -52,6 +52,7 @@ func routed(in *vendors.Input) vendors.Draft {
 	name, from := mailbox(r.Email("email.from", e.From, e.Sender))
 	r.Note("contact.name", e.From)
 	r.Note("contact.email", e.From, e.Sender)
+	r.Note("partitionkey", e.From, e.Sender)
 	replyTo := r.MessageID("email.reply_to_id", e.InReplyTo)
 	return vendors.Draft{
 		Type: event.EmailReceived,
