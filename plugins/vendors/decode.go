@@ -364,10 +364,14 @@ func (c *completion) name(e *event.Event, draft *Draft) {
 	e.ID, e.Subject, e.PartitionKey = all[:idSize], all[idSize:subject], all[subject:]
 }
 
-// best returns the best name that is there, as an attribute can hold the name, or "".
+// best returns the best name that is there, as an attribute can hold the name, or "". An e-mail
+// address is the same person's in any letter case, and vendors send it as the person wrote it.
 func (l *Ladder) best() string {
 	for _, name := range l {
 		if name = Clean(name, maxAttribute); name != "" {
+			if strings.Contains(name, "@") {
+				name = Clean(strings.ToLower(name), maxAttribute) // some letters are longer in lower case
+			}
 			return name
 		}
 	}

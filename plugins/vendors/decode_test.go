@@ -69,6 +69,9 @@ func TestLadder(t *testing.T) {
 	require.Equal(t, "b", (&Ladder{"", "b"}).best())
 	require.Equal(t, "c", (&Ladder{"\x00\n", "", "c\x7f"}).best(), "a name without a character that an attribute can hold is none")
 	require.Empty(t, (&Ladder{}).best())
+	require.Equal(t, "lou@example.com", (&Ladder{"Lou@Example.COM"}).best(), "an e-mail address is of one person in any letter case")
+	require.Equal(t, "CAL01", (&Ladder{"CAL01"}).best(), "an id is not")
+	require.Len(t, (&Ladder{strings.Repeat("Ⱥ", 127) + "@"}).best(), 256-256%3, "lower case is longer here")
 }
 
 func TestReader(t *testing.T) {
