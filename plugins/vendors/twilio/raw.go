@@ -9,7 +9,6 @@ var rawOnly = []vendors.RawOnly{
 		"Caller", "CallerCity", "CallerCountry", "CallerState", "CallerZip",
 	}},
 	{Reason: "the version of Twilio's interface", Keys: []string{"ApiVersion"}},
-	{Reason: "the pool of our numbers that the number of the message is of", Keys: []string{"MessagingServiceSid"}},
 	{Reason: "the contact's number or id again, in another form", Keys: []string{"ChannelToAddress", "WaId"}},
 	{Reason: "the number whose owner forwards the call", Keys: []string{"ForwardedFrom"}},
 	{Reason: "how much the network vouches for the caller's number", Keys: []string{"StirPassportToken", "StirVerstat"}},
@@ -29,6 +28,7 @@ var (
 		{Reason: "received, as every message that comes in is", Keys: []string{"SmsStatus"}},
 	}
 	messageStatusRawOnly = []vendors.RawOnly{
+		{Reason: "the pool of our numbers that the number of the message is of", Keys: []string{"MessagingServiceSid"}},
 		{Reason: "when the carrier has delivered, in minutes and without a time zone", Keys: []string{"RawDlrDoneDate"}},
 		{Reason: "message.status_text again", Keys: []string{"EventType"}},
 		{Reason: "how the message was sent, in Twilio's own terms", Keys: []string{"ChannelInstallSid", "StructuredMessage"}},

@@ -12,6 +12,7 @@
 package twilio
 
 import (
+	"cmp"
 	"embed"
 	"slices"
 	"strings"
@@ -197,6 +198,7 @@ type received struct {
 	NumSegments               payload.Value `json:"NumSegments"`
 	MessageType               payload.Value `json:"MessageType"` // text, image, interactive
 	OptOutType                payload.Value `json:"OptOutType"`  // STOP, START or HELP
+	MessagingServiceSid       payload.Value `json:"MessagingServiceSid"`
 	ProfileName               payload.Value `json:"ProfileName"`
 	ExternalUserID            payload.Value `json:"ExternalUserId"` // whatsapp: and what WhatsApp calls the sender, whose number may be hidden
 	ButtonText                payload.Value `json:"ButtonText"`
@@ -299,6 +301,7 @@ func without(p payload.Value, names ...string) string {
 func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	r := in.Read()
 	r.Note("subscription.subscribed", m.OptOutType)
+	r.Note("subscription.topic", m.MessagingServiceSid, m.To)
 	draft := convertMessage(&m.message, r, event.Inbound)
 	draft.Type = event.MessageReceived
 	draft.ID = vendors.Natural(messageID(&m.message))
@@ -325,7 +328,9 @@ func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	return draft
 }
 
-// subscriptionChanged converts a message by which a contact unsubscribes or subscribes.
+// subscriptionChanged converts a message by which a contact unsubscribes or subscribes. The
+// contact leaves the messaging service, with all of its numbers: Twilio sends OptOutType for
+// messages to numbers of a service.
 func subscriptionChanged(in *vendors.Input, m *received, subscribed event.Bool) vendors.Draft {
 	r := in.Read()
 	r.Note("subscription.subscribed", m.OptOutType)
@@ -339,7 +344,7 @@ func subscriptionChanged(in *vendors.Input, m *received, subscribed event.Bool) 
 	r.Note("subscription.topic", m.To)
 	draft.Data.Subscription = &event.Subscription{
 		Channel:    draft.Data.Channel,
-		Topic:      draft.Data.Message.To,
+		Topic:      cmp.Or(r.Text("subscription.topic", m.MessagingServiceSid), draft.Data.Message.To),
 		Subscribed: subscribed,
 	}
 	draft.Data.Direction, draft.Data.Message = "", event.Message{}
