@@ -476,7 +476,7 @@ func callChanged(in *vendors.Input) vendors.Draft {
 	case "ringing":
 		draft.Type = event.CallRinging
 	case "in-progress", "answered":
-		draft.Type, about.AnsweredAt = event.CallAnswered, draft.Time
+		draft.Type, about.AnsweredAt, about.Answered = event.CallAnswered, draft.Time, answered
 	case "completed", "busy", "no-answer", "failed", "canceled":
 		draft.Type, about.EndedAt, about.Disposition = event.CallCompleted, draft.Time, disposition
 		about.Answered, about.Voicemail, about.Outcome = answered, voicemail, outcome
@@ -487,20 +487,22 @@ func callChanged(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// outcomeOf reads how a call has ended. A call is completed if it was answered, by a person or
-// by a machine. Where Twilio was asked to tell them apart, AnsweredBy says which.
+// outcomeOf reads who has answered a call, and how the call has ended if it has. A call is in
+// progress or completed if it was answered, by a person or by a machine. Where Twilio was asked to
+// tell them apart, AnsweredBy says which.
 func outcomeOf(r *vendors.Reader, c *call, direction event.Direction) (answered, voicemail event.Bool, outcome event.Outcome) {
 	for _, field := range []string{"call.answered", "call.voicemail", "call.outcome"} {
 		r.Note(field, c.CallStatus, c.AnsweredBy)
 	}
 	status, _ := c.CallStatus.Scalar()
 	answeredBy, _ := c.AnsweredBy.Scalar()
+	taken := status == "in-progress" || status == "answered" || status == "completed"
 	switch {
-	case status == "completed" && strings.HasPrefix(answeredBy, "machine"):
+	case taken && strings.HasPrefix(answeredBy, "machine"):
 		return 0, event.True, event.Voicemail
-	case status == "completed" && answeredBy == "fax":
+	case taken && answeredBy == "fax":
 		return 0, 0, ""
-	case status == "completed":
+	case taken:
 		return event.True, 0, event.Answered
 	case direction == event.Inbound:
 		return event.False, 0, event.Missed
