@@ -406,8 +406,8 @@ func convertMessage(m *message, r *vendors.Reader, direction event.Direction) ve
 			Account:   event.Account{ID: r.Text("account.id", m.AccountSid)},
 			Message: event.Message{
 				ID:   id,
-				From: end(r, "message.from", m.From),
-				To:   end(r, "message.to", m.To),
+				From: end(r, "message.from", m.From, who.ID),
+				To:   end(r, "message.to", m.To, who.ID),
 			},
 		},
 	}
