@@ -36,19 +36,20 @@ type recordings struct {
 
 // native data structure conversion
 
+var directions = map[string]event.Direction{"incoming": event.Inbound, "outgoing": event.Outbound}
+
 func callInitiated(in *vendors.Input) vendors.Draft {
 	draft, c, _ := convertCall(in, event.CallStarted)
 	r, d := draft.Read, &draft.Data
 	d.Call.StartedAt = r.Time("call.started_at", c.StartTime)
 	name := callerName(r, &c)
-	switch r.Text("direction", c.Direction) {
-	case "incoming":
-		d.Direction = event.Inbound
+	d.Direction = vendors.Word(r, "direction", c.Direction, directions)
+	switch d.Direction {
+	case event.Inbound:
 		d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(c.From)
 		d.Contact.Name = name
 		d.Call.OurNumber = r.Phone("call.our_number", c.To)
-	case "outgoing":
-		d.Direction = event.Outbound
+	case event.Outbound:
 		d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(c.To)
 		d.Call.OurNumber = r.Phone("call.our_number", c.From)
 	}

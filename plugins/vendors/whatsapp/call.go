@@ -36,6 +36,8 @@ var callTypes = map[string]string{
 	"terminate": event.CallCompleted,
 }
 
+var directions = map[string]event.Direction{"USER_INITIATED": event.Inbound, "BUSINESS_INITIATED": event.Outbound}
+
 // called converts what happened to a call. What the contact does about a call of ours is told
 // by statuses.
 func called(in *vendors.Input) vendors.Draft {
@@ -47,13 +49,13 @@ func called(in *vendors.Input) vendors.Draft {
 		return n.callStatus()
 	}
 	r, c := n.read, payload.Bind[call](n.part)
-	var direction event.Direction
+	direction := vendors.Word(r, "direction", c.Direction, directions)
 	var number, id, ours payload.Value
-	switch r.Text("direction", c.Direction) {
-	case "USER_INITIATED":
-		direction, number, id, ours = event.Inbound, c.From, c.FromUserID, c.To
-	case "BUSINESS_INITIATED":
-		direction, number, id, ours = event.Outbound, c.To, c.ToUserID, c.From
+	switch direction {
+	case event.Inbound:
+		number, id, ours = c.From, c.FromUserID, c.To
+	case event.Outbound:
+		number, id, ours = c.To, c.ToUserID, c.From
 	}
 	draft := n.call(c.ID, c.Event, c.Timestamp, n.contact(number, id))
 	draft.Data.Direction = direction
