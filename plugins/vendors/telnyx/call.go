@@ -1,6 +1,8 @@
 package telnyx
 
 import (
+	"strings"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
@@ -56,11 +58,13 @@ func callInitiated(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// callerName reads the name of a caller. The network sends the number again where it knows no
-// name.
+// callerName reads the name of a caller. Where the network knows no name it sends the number again,
+// with or without the code of the country, or that the number is withheld.
 func callerName(r *vendors.Reader, c *call) string {
 	name := r.Text("contact.name", c.CallerIDName)
-	if number, _ := c.From.Scalar(); name == number {
+	number, _ := c.From.Scalar()
+	digits := strings.TrimPrefix(name, "+")
+	if strings.EqualFold(name, number) || strings.Trim(digits, "0123456789") == "" && strings.HasSuffix(number, digits) {
 		return ""
 	}
 	return name
