@@ -17,9 +17,10 @@ var rawOnly = []vendors.RawOnly{
 		"ReferralBody", "ReferralHeadline", "ReferralMediaContentType", "ReferralMediaId", "ReferralMediaUrl", "ReferralNumMedia",
 	}},
 	{Reason: "what the channel says of the message, in its own form", Keys: []string{
-		"ButtonType", "ChannelMetadata", "FlowData", "Forwarded", "FrequentlyForwarded", "InteractiveData", "ListDescription",
-		"OriginalRepliedMessageSender",
+		"ButtonType", "ChannelMetadata", "FlowData", "Forwarded", "FrequentlyForwarded", "InteractiveData",
 	}},
+	{Reason: "the text that our side gave the row below its title", Keys: []string{"ListDescription"}},
+	{Reason: "who has written the message that this message answers, which reply_to_id tells", Keys: []string{"OriginalRepliedMessageSender"}},
 }
 
 // The keys of single native events.
@@ -39,13 +40,15 @@ var (
 		{Reason: "what the caller has pressed", Keys: []string{"Digits"}},
 	}
 	callStatusRawOnly = []vendors.RawOnly{
-		{Reason: "the order of the states, which their times and names tell", Keys: []string{"CallbackSource", "SequenceNumber"}},
+		{Reason: "the order of the states, which their times and names tell", Keys: []string{"SequenceNumber"}},
+		{Reason: "always the same", Keys: []string{"CallbackSource"}},
 		{Reason: "call.duration_seconds again, in minutes that are begun", Keys: []string{"Duration"}},
 		{Reason: "the recording's id, which its URL has", Keys: []string{"RecordingSid"}},
 		{Reason: "the code of SIP of what call.disposition says", Keys: []string{"SipResponseCode"}},
 	}
 	recordingRawOnly = []vendors.RawOnly{
-		{Reason: "how the recording was made", Keys: []string{"RecordingChannels", "RecordingSource", "RecordingStartTime", "RecordingTrack"}},
+		{Reason: "how the recording was made", Keys: []string{"RecordingChannels", "RecordingSource", "RecordingTrack"}},
+		{Reason: "when the recording began, not the call", Keys: []string{"RecordingStartTime"}},
 		{Reason: "why there is no recording, 0 where there is one", Keys: []string{"ErrorCode"}},
 	}
 )
