@@ -205,6 +205,14 @@ func parseDirection(s string) (string, bool) {
 	return direction, direction == string(event.Inbound) || direction == string(event.Outbound)
 }
 
+// Word reads one of the vendor's words for something that we have words of our own for.
+func Word[T ~string](r *Reader, field string, v payload.Value, words map[string]T) T {
+	return T(r.read(field, event.NotInList, func(s string) (string, bool) {
+		word, ok := words[s]
+		return string(word), ok
+	}, []payload.Value{v}))
+}
+
 // Channel reads a medium, in any letter case. A medium that the list of channels does not
 // have is read as other, with an issue.
 func (r *Reader) Channel(field string, v payload.Value) event.Channel {

@@ -1,6 +1,8 @@
 package telnyx
 
 import (
+	"strings"
+
 	"github.com/hookswitch/hookswitch/plugins/event"
 	"github.com/hookswitch/hookswitch/plugins/payload"
 	"github.com/hookswitch/hookswitch/plugins/vendors"
@@ -36,30 +38,33 @@ type recordings struct {
 
 // native data structure conversion
 
+var directions = map[string]event.Direction{"incoming": event.Inbound, "outgoing": event.Outbound}
+
 func callInitiated(in *vendors.Input) vendors.Draft {
 	draft, c, _ := convertCall(in, event.CallStarted)
 	r, d := draft.Read, &draft.Data
 	d.Call.StartedAt = r.Time("call.started_at", c.StartTime)
 	name := callerName(r, &c)
-	switch r.Text("direction", c.Direction) {
-	case "incoming":
-		d.Direction = event.Inbound
+	d.Direction = vendors.Word(r, "direction", c.Direction, directions)
+	switch d.Direction {
+	case event.Inbound:
 		d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(c.From)
 		d.Contact.Name = name
 		d.Call.OurNumber = r.Phone("call.our_number", c.To)
-	case "outgoing":
-		d.Direction = event.Outbound
+	case event.Outbound:
 		d.Contact.Phone, d.Contact.PhoneAsSent = r.ContactPhone(c.To)
 		d.Call.OurNumber = r.Phone("call.our_number", c.From)
 	}
 	return draft
 }
 
-// callerName reads the name of a caller. The network sends the number again where it knows no
-// name.
+// callerName reads the name of a caller. Where the network knows no name it sends the number again,
+// with or without the code of the country, or that the number is withheld.
 func callerName(r *vendors.Reader, c *call) string {
 	name := r.Text("contact.name", c.CallerIDName)
-	if number, _ := c.From.Scalar(); name == number {
+	number, _ := c.From.Scalar()
+	digits := strings.TrimPrefix(name, "+")
+	if strings.EqualFold(name, number) || strings.Trim(digits, "0123456789") == "" && strings.HasSuffix(number, digits) {
 		return ""
 	}
 	return name

@@ -93,7 +93,36 @@ type errorSource struct {
 	Pointer payload.Value `json:"pointer"` // a JSON pointer into the message
 }
 
+// click is what the contact has done with a link that the vendor has shortened.
+type click struct {
+	MessageID   payload.Value `json:"message_id"`
+	To          payload.Value `json:"to"` // with or without +
+	TimeClicked payload.Value `json:"time_clicked"`
+}
+
 // native data structure conversion
+
+// linkClicked converts a click on a link in a message of ours. It has no id of its own.
+func linkClicked(in *vendors.Input) vendors.Draft {
+	r := in.Read()
+	c := vendors.Object[click](r, "message", payload.Bind[webhook](in.Payload).Data)
+	id := r.Text("message.id", c.MessageID)
+	var who event.Contact
+	if who.Phone, who.PhoneAsSent = r.ContactPhone(c.To); who.Phone == "" {
+		if phone, ok := event.ParsePhone(who.PhoneAsSent, event.WithoutPlus); ok {
+			who = event.Contact{Phone: phone}
+		}
+	}
+	r.Note("partitionkey", c.To)
+	return vendors.Draft{
+		ID:      vendors.Natural(c.MessageID, c.To, c.TimeClicked),
+		Subject: vendors.Subject{Kind: "message", ID: id},
+		Time:    r.Time("time", c.TimeClicked),
+		Person:  vendors.Ladder{who.Phone},
+		Read:    r,
+		Data:    event.Data{Contact: who, Message: event.Message{ID: id}},
+	}
+}
 
 // messageReceived converts a message that comes in. Where the vendor has answered a keyword such
 // as STOP by itself, there are two events: the message, and the change of the subscription. A

@@ -5,8 +5,8 @@ import "github.com/hookswitch/hookswitch/plugins/vendors"
 // rawOnly has the keys that no native event reads.
 var rawOnly = []vendors.RawOnly{
 	{Reason: "about the attempt to deliver the native event, not about what happened", Keys: []string{"meta"}},
-	{Reason: "always the same", Keys: []string{"data.record_type", "data.payload.record_type"}},
-	{Reason: "the native event says the same", Keys: []string{"data.payload.state"}},
+	{Reason: "always the same", Keys: []string{"data.payload.record_type"}},
+	{Reason: "the native event says the same", Keys: []string{"data.record_type", "data.payload.state"}},
 	{Reason: "the handle for commands to a running call; only call_leg_id is in all native events of a call", Keys: []string{"data.payload.call_control_id"}},
 	{Reason: "how our side has set up the vendor's account", Keys: []string{
 		"data.payload.connection_codecs", "data.payload.connection_id",
@@ -54,6 +54,9 @@ var rawOnly = []vendors.RawOnly{
 
 // The keys that a native event does not read, but another one does.
 var (
+	clickRawOnly = []vendors.RawOnly{
+		{Reason: "where the link leads, for which a message has no field", Keys: []string{"data.url"}},
+	}
 	callRawOnly = []vendors.RawOnly{{
 		Reason: "the native event does not say the direction, so it does not tell which number is the contact's",
 		Keys:   []string{"data.payload.from", "data.payload.to"},

@@ -35,6 +35,7 @@ func init() {
 			{Name: "call.initiated", Types: []string{event.CallStarted}, Convert: callInitiated},
 			{Name: "call.recording.saved", Types: []string{event.CallUpdated}, Convert: callRecordingSaved, RawOnly: recordingRawOnly},
 			{Name: "call.recording.transcription.saved", Types: []string{event.CallUpdated}, Convert: callTranscriptionSaved},
+			{Name: "link_clicked", Types: []string{"telnyx.link_clicked"}, Convert: linkClicked, RawOnly: clickRawOnly},
 			{Name: "message.finalized", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageStatusUnknown, "telnyx.message.finalized"}, Split: outbound(finalType), RawOnly: outboundRawOnly},
 			{Name: "message.read", Types: []string{event.MessageRead, "telnyx.message.read"}, Split: outbound(always(event.MessageRead)), RawOnly: outboundRawOnly},
 			{Name: "message.received", Types: []string{event.MessageReceived, event.ContactUnsubscribed, event.ContactSubscribed}, Split: messageReceived, RawOnly: receivedRawOnly},
@@ -46,8 +47,15 @@ func init() {
 	})
 }
 
+// named returns the native event that the payload names. A click names itself by the type of the
+// record, which is event in all other payloads.
 func named(r *vendors.Reader, p payload.Value) string {
-	return r.Text("vendorevent", p.Get("data").Get("event_type"))
+	w := payload.Bind[webhook](p)
+	o := payload.Bind[occurrence](w.Data)
+	if recordType, _ := o.RecordType.Scalar(); recordType == "link_clicked" && o.EventType.Absent() {
+		return recordType
+	}
+	return r.Text("vendorevent", o.EventType)
 }
 
 // native data structures
@@ -57,6 +65,8 @@ type webhook struct {
 }
 
 type occurrence struct {
+	RecordType payload.Value `json:"record_type"` // event or link_clicked
+	EventType  payload.Value `json:"event_type"`
 	ID         payload.Value `json:"id"` // the same in every attempt to deliver it
 	OccurredAt payload.Value `json:"occurred_at"`
 	Payload    payload.Value `json:"payload"` // a call or a message

@@ -54,8 +54,9 @@ func messageChannel(r *vendors.Reader, m *message) event.Channel {
 	return event.ChannelOther
 }
 
-// end reads the sender or the recipient of a message.
-func end(r *vendors.Reader, field string, v payload.Value) string {
+// end reads the sender or the recipient of a message. The id that a medium gives the contact is
+// neither a number nor a name that the message shows: it stands in contact.id alone.
+func end(r *vendors.Reader, field string, v payload.Value, contactID string) string {
 	text, _ := v.Scalar()
 	prefix, address := cut(text)
 	if prefix == "" {
@@ -64,6 +65,9 @@ func end(r *vendors.Reader, field string, v payload.Value) string {
 	r.Note(field, v)
 	if phone, ok := event.ParsePhone(address, event.International); ok {
 		return phone
+	}
+	if address == contactID {
+		return ""
 	}
 	return address
 }

@@ -9,7 +9,6 @@ var rawOnly = []vendors.RawOnly{
 		"Caller", "CallerCity", "CallerCountry", "CallerState", "CallerZip",
 	}},
 	{Reason: "the version of Twilio's interface", Keys: []string{"ApiVersion"}},
-	{Reason: "the pool of our numbers that the number of the message is of", Keys: []string{"MessagingServiceSid"}},
 	{Reason: "the contact's number or id again, in another form", Keys: []string{"ChannelToAddress", "WaId"}},
 	{Reason: "the number whose owner forwards the call", Keys: []string{"ForwardedFrom"}},
 	{Reason: "how much the network vouches for the caller's number", Keys: []string{"StirPassportToken", "StirVerstat"}},
@@ -18,9 +17,10 @@ var rawOnly = []vendors.RawOnly{
 		"ReferralBody", "ReferralHeadline", "ReferralMediaContentType", "ReferralMediaId", "ReferralMediaUrl", "ReferralNumMedia",
 	}},
 	{Reason: "what the channel says of the message, in its own form", Keys: []string{
-		"ButtonType", "ChannelMetadata", "FlowData", "Forwarded", "FrequentlyForwarded", "InteractiveData", "ListDescription",
-		"OriginalRepliedMessageSender",
+		"ButtonType", "ChannelMetadata", "FlowData", "Forwarded", "FrequentlyForwarded", "InteractiveData",
 	}},
+	{Reason: "the text that our side gave the row below its title", Keys: []string{"ListDescription"}},
+	{Reason: "who has written the message that this message answers, which reply_to_id tells", Keys: []string{"OriginalRepliedMessageSender"}},
 }
 
 // The keys of single native events.
@@ -29,6 +29,7 @@ var (
 		{Reason: "received, as every message that comes in is", Keys: []string{"SmsStatus"}},
 	}
 	messageStatusRawOnly = []vendors.RawOnly{
+		{Reason: "the pool of our numbers that the number of the message is of", Keys: []string{"MessagingServiceSid"}},
 		{Reason: "when the carrier has delivered, in minutes and without a time zone", Keys: []string{"RawDlrDoneDate"}},
 		{Reason: "message.status_text again", Keys: []string{"EventType"}},
 		{Reason: "how the message was sent, in Twilio's own terms", Keys: []string{"ChannelInstallSid", "StructuredMessage"}},
@@ -39,13 +40,15 @@ var (
 		{Reason: "what the caller has pressed", Keys: []string{"Digits"}},
 	}
 	callStatusRawOnly = []vendors.RawOnly{
-		{Reason: "the order of the states, which their times and names tell", Keys: []string{"CallbackSource", "SequenceNumber"}},
+		{Reason: "the order of the states, which their times and names tell", Keys: []string{"SequenceNumber"}},
+		{Reason: "always the same", Keys: []string{"CallbackSource"}},
 		{Reason: "call.duration_seconds again, in minutes that are begun", Keys: []string{"Duration"}},
 		{Reason: "the recording's id, which its URL has", Keys: []string{"RecordingSid"}},
 		{Reason: "the code of SIP of what call.disposition says", Keys: []string{"SipResponseCode"}},
 	}
 	recordingRawOnly = []vendors.RawOnly{
-		{Reason: "how the recording was made", Keys: []string{"RecordingChannels", "RecordingSource", "RecordingStartTime", "RecordingTrack"}},
+		{Reason: "how the recording was made", Keys: []string{"RecordingChannels", "RecordingSource", "RecordingTrack"}},
+		{Reason: "when the recording began, not the call", Keys: []string{"RecordingStartTime"}},
 		{Reason: "why there is no recording, 0 where there is one", Keys: []string{"ErrorCode"}},
 	}
 )

@@ -12,6 +12,7 @@
 package twilio
 
 import (
+	"cmp"
 	"embed"
 	"slices"
 	"strings"
@@ -197,6 +198,7 @@ type received struct {
 	NumSegments               payload.Value `json:"NumSegments"`
 	MessageType               payload.Value `json:"MessageType"` // text, image, interactive
 	OptOutType                payload.Value `json:"OptOutType"`  // STOP, START or HELP
+	MessagingServiceSid       payload.Value `json:"MessagingServiceSid"`
 	ProfileName               payload.Value `json:"ProfileName"`
 	ExternalUserID            payload.Value `json:"ExternalUserId"` // whatsapp: and what WhatsApp calls the sender, whose number may be hidden
 	ButtonText                payload.Value `json:"ButtonText"`
@@ -299,6 +301,7 @@ func without(p payload.Value, names ...string) string {
 func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	r := in.Read()
 	r.Note("subscription.subscribed", m.OptOutType)
+	r.Note("subscription.topic", m.MessagingServiceSid, m.To)
 	draft := convertMessage(&m.message, r, event.Inbound)
 	draft.Type = event.MessageReceived
 	draft.ID = vendors.Natural(messageID(&m.message))
@@ -325,7 +328,9 @@ func textReceived(in *vendors.Input, m *received) vendors.Draft {
 	return draft
 }
 
-// subscriptionChanged converts a message by which a contact unsubscribes or subscribes.
+// subscriptionChanged converts a message by which a contact unsubscribes or subscribes. The
+// contact leaves the messaging service, with all of its numbers: Twilio sends OptOutType for
+// messages to numbers of a service.
 func subscriptionChanged(in *vendors.Input, m *received, subscribed event.Bool) vendors.Draft {
 	r := in.Read()
 	r.Note("subscription.subscribed", m.OptOutType)
@@ -339,7 +344,7 @@ func subscriptionChanged(in *vendors.Input, m *received, subscribed event.Bool) 
 	r.Note("subscription.topic", m.To)
 	draft.Data.Subscription = &event.Subscription{
 		Channel:    draft.Data.Channel,
-		Topic:      draft.Data.Message.To,
+		Topic:      cmp.Or(r.Text("subscription.topic", m.MessagingServiceSid), draft.Data.Message.To),
 		Subscribed: subscribed,
 	}
 	draft.Data.Direction, draft.Data.Message = "", event.Message{}
@@ -401,8 +406,8 @@ func convertMessage(m *message, r *vendors.Reader, direction event.Direction) ve
 			Account:   event.Account{ID: r.Text("account.id", m.AccountSid)},
 			Message: event.Message{
 				ID:   id,
-				From: end(r, "message.from", m.From),
-				To:   end(r, "message.to", m.To),
+				From: end(r, "message.from", m.From, who.ID),
+				To:   end(r, "message.to", m.To, who.ID),
 			},
 		},
 	}
@@ -471,7 +476,7 @@ func callChanged(in *vendors.Input) vendors.Draft {
 	case "ringing":
 		draft.Type = event.CallRinging
 	case "in-progress", "answered":
-		draft.Type, about.AnsweredAt = event.CallAnswered, draft.Time
+		draft.Type, about.AnsweredAt, about.Answered = event.CallAnswered, draft.Time, answered
 	case "completed", "busy", "no-answer", "failed", "canceled":
 		draft.Type, about.EndedAt, about.Disposition = event.CallCompleted, draft.Time, disposition
 		about.Answered, about.Voicemail, about.Outcome = answered, voicemail, outcome
@@ -482,20 +487,22 @@ func callChanged(in *vendors.Input) vendors.Draft {
 	return draft
 }
 
-// outcomeOf reads how a call has ended. A call is completed if it was answered, by a person or
-// by a machine. Where Twilio was asked to tell them apart, AnsweredBy says which.
+// outcomeOf reads who has answered a call, and how the call has ended if it has. A call is in
+// progress or completed if it was answered, by a person or by a machine. Where Twilio was asked to
+// tell them apart, AnsweredBy says which.
 func outcomeOf(r *vendors.Reader, c *call, direction event.Direction) (answered, voicemail event.Bool, outcome event.Outcome) {
 	for _, field := range []string{"call.answered", "call.voicemail", "call.outcome"} {
 		r.Note(field, c.CallStatus, c.AnsweredBy)
 	}
 	status, _ := c.CallStatus.Scalar()
 	answeredBy, _ := c.AnsweredBy.Scalar()
+	taken := status == "in-progress" || status == "answered" || status == "completed"
 	switch {
-	case status == "completed" && strings.HasPrefix(answeredBy, "machine"):
+	case taken && strings.HasPrefix(answeredBy, "machine"):
 		return 0, event.True, event.Voicemail
-	case status == "completed" && answeredBy == "fax":
+	case taken && answeredBy == "fax":
 		return 0, 0, ""
-	case status == "completed":
+	case taken:
 		return event.True, 0, event.Answered
 	case direction == event.Inbound:
 		return event.False, 0, event.Missed

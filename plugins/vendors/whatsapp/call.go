@@ -15,11 +15,11 @@ type call struct {
 	FromUserID            payload.Value `json:"from_user_id"`
 	To                    payload.Value `json:"to"`
 	ToUserID              payload.Value `json:"to_user_id"`
-	Event                 payload.Value `json:"event"`     // connect or terminate
-	Direction             payload.Value `json:"direction"` // USER_INITIATED or BUSINESS_INITIATED
-	Status                payload.Value `json:"status"`    // COMPLETED or FAILED
-	Timestamp             payload.Value `json:"timestamp"` // seconds since 1970, as the other times
-	StartTime             payload.Value `json:"start_time"`
+	Event                 payload.Value `json:"event"`      // connect or terminate
+	Direction             payload.Value `json:"direction"`  // USER_INITIATED or BUSINESS_INITIATED
+	Status                payload.Value `json:"status"`     // COMPLETED or FAILED
+	Timestamp             payload.Value `json:"timestamp"`  // seconds since 1970, as the other times
+	StartTime             payload.Value `json:"start_time"` // these three are sent only if the call was answered
 	EndTime               payload.Value `json:"end_time"`
 	Duration              payload.Value `json:"duration"` // seconds
 	BizOpaqueCallbackData payload.Value `json:"biz_opaque_callback_data"`
@@ -36,6 +36,8 @@ var callTypes = map[string]string{
 	"terminate": event.CallCompleted,
 }
 
+var directions = map[string]event.Direction{"USER_INITIATED": event.Inbound, "BUSINESS_INITIATED": event.Outbound}
+
 // called converts what happened to a call. What the contact does about a call of ours is told
 // by statuses.
 func called(in *vendors.Input) vendors.Draft {
@@ -47,23 +49,46 @@ func called(in *vendors.Input) vendors.Draft {
 		return n.callStatus()
 	}
 	r, c := n.read, payload.Bind[call](n.part)
-	var direction event.Direction
+	direction := vendors.Word(r, "direction", c.Direction, directions)
 	var number, id, ours payload.Value
-	switch r.Text("direction", c.Direction) {
-	case "USER_INITIATED":
-		direction, number, id, ours = event.Inbound, c.From, c.FromUserID, c.To
-	case "BUSINESS_INITIATED":
-		direction, number, id, ours = event.Outbound, c.To, c.ToUserID, c.From
+	switch direction {
+	case event.Inbound:
+		number, id, ours = c.From, c.FromUserID, c.To
+	case event.Outbound:
+		number, id, ours = c.To, c.ToUserID, c.From
 	}
 	draft := n.call(c.ID, c.Event, c.Timestamp, n.contact(number, id))
 	draft.Data.Direction = direction
 	draft.Data.Reference = r.Text("reference", c.BizOpaqueCallbackData)
-	draft.Data.Call.OurNumber = r.Phone("call.our_number", ours, n.number)
-	draft.Data.Call.StartedAt = r.EpochSeconds("call.started_at", c.StartTime)
-	draft.Data.Call.EndedAt = r.EpochSeconds("call.ended_at", c.EndTime)
-	draft.Data.Call.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
-	draft.Data.Call.Disposition = r.Text("call.disposition", c.Status)
+	about := draft.Data.Call
+	about.OurNumber = r.Phone("call.our_number", ours, n.number)
+	about.DurationSeconds = r.Number("call.duration_seconds", c.Duration)
+	about.Disposition = r.Text("call.disposition", c.Status)
+	switch draft.Type {
+	case event.CallStarted:
+		about.StartedAt = r.EpochSeconds("call.started_at", c.Timestamp)
+	case event.CallCompleted:
+		about.StartedAt = r.EpochSeconds("call.started_at", c.StartTime)
+		about.EndedAt = r.EpochSeconds("call.ended_at", c.EndTime, c.Timestamp)
+		about.Answered, about.Outcome = outcomeOf(r, &c, direction)
+	}
 	return draft
+}
+
+// outcomeOf reads how a call has ended. The status does not tell: a call that was answered may
+// have failed later. But only a call that was answered has a start and a duration.
+func outcomeOf(r *vendors.Reader, c *call, direction event.Direction) (event.Bool, event.Outcome) {
+	r.Note("call.answered", c.StartTime, c.Duration)
+	r.Note("call.outcome", c.StartTime, c.Duration, c.Direction)
+	switch {
+	case !c.StartTime.Absent() || !c.Duration.Absent():
+		return event.True, event.Answered
+	case direction == event.Inbound:
+		return event.False, event.Missed
+	case direction == event.Outbound:
+		return event.False, event.Unanswered
+	}
+	return event.False, ""
 }
 
 func (n *notification) callStatus() vendors.Draft {
@@ -73,7 +98,12 @@ func (n *notification) callStatus() vendors.Draft {
 	draft.Data.Direction = event.Outbound
 	draft.Data.Reference = r.Text("reference", s.BizOpaqueCallbackData)
 	draft.Data.Call.OurNumber = r.Phone("call.our_number", n.number)
-	if draft.Type == "" {
+	switch draft.Type {
+	case event.CallAnswered:
+		r.Note("call.answered", s.Status)
+		draft.Data.Call.AnsweredAt = r.EpochSeconds("call.answered_at", s.Timestamp)
+		draft.Data.Call.Answered = event.True
+	case "":
 		draft.Data.Call.Disposition = r.Text("call.disposition", s.Status)
 	}
 	return draft

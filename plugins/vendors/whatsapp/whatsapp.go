@@ -232,6 +232,7 @@ type apiError struct {
 	Title     payload.Value `json:"title"`
 	Message   payload.Value `json:"message"`
 	ErrorData payload.Value `json:"error_data"`
+	Details   payload.Value `json:"details"` // in 2022, when there was no error_data
 }
 
 type errorData struct {
@@ -399,11 +400,12 @@ func (n *notification) message(m *message, eventType string, number, id payload.
 
 // isMessage reports whether a message of the type says something that its sender has not said
 // before. The other types tell that an earlier message was changed, that the contact has
-// opened the chat, or that the contact has another number.
+// opened the chat, or that the contact has another number. Unknown is what unsupported was called
+// in 2022.
 func isMessage(contentType string) bool {
 	switch contentType {
 	case "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction",
-		"button", "interactive", "order", "unsupported":
+		"button", "interactive", "order", "unsupported", "unknown":
 		return true
 	}
 	return false
@@ -478,7 +480,7 @@ func failed(r *vendors.Reader, errors payload.Value, to *event.Message) {
 		e := payload.Bind[apiError](element)
 		return failure{
 			code:   r.Text("message.status_code", e.Code),
-			detail: r.Text("message.status_detail", object[errorData](r, "message.status_detail", e.ErrorData).Details, e.Message, e.Title),
+			detail: r.Text("message.status_detail", object[errorData](r, "message.status_detail", e.ErrorData).Details, e.Details, e.Message, e.Title),
 		}
 	})
 	if len(all) > 0 {
