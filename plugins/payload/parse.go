@@ -356,24 +356,27 @@ func plainPrefix(s string) int {
 		return len(s)
 	}
 	for i := 0; i+8 < len(s); i += 8 {
-		if found := special(s[i : i+8]); found != 0 {
+		if found := special(binary.LittleEndian.Uint64([]byte(s[i : i+8]))); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	if found := special(s[len(s)-8:]); found != 0 {
+	if found := special(binary.LittleEndian.Uint64([]byte(s[len(s)-8:]))); found != 0 {
 		return len(s) - 8 + bits.TrailingZeros64(found)/8
 	}
 	return len(s)
 }
 
-// special looks at the first eight bytes of s. It returns a word in which the high bit of
-// the first byte that is a quote, a backslash or a control character is set, and no bit
-// below. Bits above this bit say nothing, because a borrow may have set them.
-func special(s string) uint64 {
+// special looks at eight bytes. It returns a word in which the high bit of the first byte that
+// is a quote, a backslash or a control character is set, and no bit below. Bits above this bit
+// say nothing, because a borrow may have set them.
+//
+// A byte that is less than a limit gets its high bit where the limit is subtracted. A quote and
+// a space differ in one bit. With this bit flipped, the quote is a space, and the controls are
+// controls: so all of them are less than '!'.
+func special(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	x := binary.LittleEndian.Uint64([]byte(s))
-	quote, backslash := x^('"'*ones), x^('\\'*ones)
-	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+	quotes, backslashes := x^('"'^' ')*ones, x^'\\'*ones
+	return ((quotes - '!'*ones) | (backslashes - ones)) &^ x & highs
 }
 
 // string returns the place behind a string, and whether the string holds a backslash.
