@@ -345,23 +345,30 @@ func (p *parser) digits(start int) int {
 // plainPrefix returns how many bytes at the start of s stand for themselves within a
 // JSON string: those in front of the first quote, backslash or control character. A body
 // is mostly strings, so it looks at eight bytes at a time. The last eight bytes may
-// overlap with eight bytes that it has looked at already.
+// overlap with eight bytes that it has looked at already, and of a string of four to seven
+// bytes the last four with the first four.
 func plainPrefix(s string) int {
-	if len(s) < 8 {
-		for i := range len(s) {
-			if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
-				return i
+	last := len(s) - 8
+	switch {
+	case last >= 0:
+		for i := 0; i < last; i += 8 {
+			if found := special(binary.LittleEndian.Uint64([]byte(s[i : i+8]))); found != 0 {
+				return i + bits.TrailingZeros64(found)/8
 			}
 		}
-		return len(s)
-	}
-	for i := 0; i+8 < len(s); i += 8 {
-		if found := special(binary.LittleEndian.Uint64([]byte(s[i : i+8]))); found != 0 {
-			return i + bits.TrailingZeros64(found)/8
+		return last + bits.TrailingZeros64(special(binary.LittleEndian.Uint64([]byte(s[last:]))))/8 // 8 if nothing was found
+	case last >= -4:
+		first, behind := binary.LittleEndian.Uint32([]byte(s)), binary.LittleEndian.Uint32([]byte(s[last+4:]))
+		i := bits.TrailingZeros64(special(uint64(first)|uint64(behind)<<32)) / 8
+		if i >= 4 {
+			i += last
 		}
+		return i
 	}
-	if found := special(binary.LittleEndian.Uint64([]byte(s[len(s)-8:]))); found != 0 {
-		return len(s) - 8 + bits.TrailingZeros64(found)/8
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			return i
+		}
 	}
 	return len(s)
 }
