@@ -158,10 +158,11 @@ func (v Value) Scalar() (string, bool) {
 
 // unquoted returns the decoded value of a string's text.
 func unquoted(text string, escaped bool) string {
+	text = unquote(text)
 	if escaped {
-		return unescape(unquote(text))
+		text = unescape(text)
 	}
-	return unquote(text)
+	return text
 }
 
 // Len returns how many elements an array has, or how many members an object has. It
