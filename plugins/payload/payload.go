@@ -53,6 +53,7 @@ type document struct {
 	text    string
 	nodes   []node
 	objects []uint32 // the indexes of the nodes of objects with two or more members
+	keys    keySet   // memory of findRepeated
 	mended  bool     // see Value.Mended
 	lost    bool     // an object has lost a member whose key was repeated
 }
