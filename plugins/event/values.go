@@ -253,15 +253,9 @@ func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('
 // isDateTime reports whether s is like 2006-01-02T15:04:05, the T in either case
 // or a space.
 func isDateTime(s string) bool {
-	for i, c := range []byte("0000-00-00T00:00:00") {
-		switch {
-		case c == '0' && (s[i] < '0' || '9' < s[i]),
-			c == 'T' && s[i] != 'T' && s[i] != 't' && s[i] != ' ',
-			(c == '-' || c == ':') && s[i] != c:
-			return false
-		}
-	}
-	return true
+	return isDigits(s[:4]) && s[4] == '-' && isDigits(s[5:7]) && s[7] == '-' && isDigits(s[8:10]) &&
+		(s[10] == 'T' || s[10] == 't' || s[10] == ' ') &&
+		isDigits(s[11:13]) && s[13] == ':' && isDigits(s[14:16]) && s[16] == ':' && isDigits(s[17:])
 }
 
 // number returns the value of the first two bytes of s, which are digits.
