@@ -372,7 +372,7 @@ func isE164(s string) bool {
 
 func isDigits(s string) bool {
 	for i := range len(s) {
-		if s[i] < '0' || '9' < s[i] {
+		if s[i]-'0' > 9 {
 			return false
 		}
 	}
