@@ -295,26 +295,33 @@ const (
 // of a withheld one. It knows nothing else of numbering plans, so that an upgrade of this code
 // never gives a person another number.
 func ParsePhone(s string, numbering Numbering) (string, bool) {
-	digits := digitsOf(s)
-	if numbering == WithoutPlus && isE164("+"+digits) {
-		digits = "+" + digits
+	phone := s
+	if !isE164(s) {
+		phone = e164Of(digitsOf(s), numbering)
 	}
-	if isWithheld(digits) {
+	if phone == "" || isWithheld(phone) {
 		return "", false
 	}
-	if isE164(digits) {
-		return digits, true
-	}
-	if numbering == NorthAmerican {
+	return phone, true
+}
+
+// e164Of returns a phone number without punctuation in E.164, or "".
+func e164Of(digits string, numbering Numbering) string {
+	switch {
+	case isE164(digits):
+		return digits
+	case numbering == WithoutPlus && isE164("+"+digits):
+		return "+" + digits
+	case numbering == NorthAmerican:
 		ten := digits
 		if len(digits) == 11 && digits[0] == '1' {
 			ten = digits[1:]
 		}
 		if len(ten) == 10 && isDigits(ten) && ten[0] >= '2' && ten[3] >= '2' {
-			return "+1" + ten, true
+			return "+1" + ten
 		}
 	}
-	return "", false
+	return ""
 }
 
 // isWithheld reports whether a number in E.164 is a word that a carrier has dialled on a
@@ -354,7 +361,7 @@ func ParseSenderName(s string) (string, bool) {
 
 // digitsOf returns s without the punctuation of phone numbers.
 func digitsOf(s string) string {
-	if isDigits(s) || isE164(s) {
+	if isDigits(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
