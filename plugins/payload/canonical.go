@@ -19,7 +19,9 @@ func (v Value) AppendCanonical(b []byte) []byte {
 	case Missing:
 		return append(b, "null"...)
 	case String:
-		return v.appendCanonicalString(b)
+		if v.node().escaped {
+			return appendUnescaped(b, v.Text())
+		}
 	case Array:
 		b = append(b, '[')
 		for element := range v.Elements() {
@@ -70,13 +72,6 @@ func separate(b []byte, open byte) []byte {
 		b = append(b, ',')
 	}
 	return b
-}
-
-func (v Value) appendCanonicalString(b []byte) []byte {
-	if !v.node().escaped {
-		return append(b, v.Text()...)
-	}
-	return appendUnescaped(b, v.Text())
 }
 
 // appendUnescaped appends the text of a string, quotes included, in canonical form. The
