@@ -346,7 +346,7 @@ type boxed struct{ value any }
 
 // set returns text as an any.
 func (b *boxed) set(text string) any {
-	if b.value != text {
+	if kept, ok := b.value.(string); !ok || kept != text {
 		b.value = text
 	}
 	return b.value
