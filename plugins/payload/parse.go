@@ -163,7 +163,7 @@ func (p *parser) value(at int) int {
 		if end == stop {
 			return stop
 		}
-		return p.leaf(String, at, end, escaped)
+		return p.add(String, at, end, escaped)
 	case '{':
 		return p.object(at)
 	case '[':
@@ -182,25 +182,21 @@ func (p *parser) value(at int) int {
 	}
 }
 
-// leaf makes the node of a value that holds no other values. It does not set the fields
-// of the node that describe the key of a member: the method object sets these afterwards.
-func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
-	n := p.add()
-	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
+// add appends the node of a value, and returns the place behind the value. It does not set
+// the fields of the node that describe the key of a member: the method object sets these
+// afterwards. The fields are set in place. To set the fields of a local node and copy the
+// node is slower: the processor would have to wait for the writes of the single fields before
+// it could read the node as a whole.
+func (p *parser) add(kind Kind, start, end int, escaped bool) int {
+	at := len(p.nodes)
+	if at == cap(p.nodes) {
+		p.nodes = slices.Grow(p.nodes, p.atMost()-at)
+	}
+	p.nodes = p.nodes[:at+1]
+	n := &p.nodes[at]
+	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(at+1)
 	n.kind, n.escaped, n.repeated = kind, escaped, false
 	return end
-}
-
-// add appends a node and returns it, so that the caller sets its fields in place. To
-// set the fields of a local node and copy the node is slower: the processor would have to
-// wait for the writes of the single fields before it could read the node as a whole.
-func (p *parser) add() *node {
-	n := len(p.nodes)
-	if n == cap(p.nodes) {
-		p.nodes = slices.Grow(p.nodes, p.atMost()-n)
-	}
-	p.nodes = p.nodes[:n+1]
-	return &p.nodes[n]
 }
 
 // atMost returns how many values the text has at most: a value is the first one of the
@@ -219,7 +215,7 @@ func (p *parser) open(kind Kind, at int) (self int) {
 		return stop
 	}
 	self = len(p.nodes)
-	*p.add() = node{start: uint32(at - p.spaces), kind: kind}
+	p.add(kind, at, at, false)
 	return self
 }
 
@@ -301,7 +297,7 @@ func (p *parser) literal(at int, word string, kind Kind) int {
 	if !strings.HasPrefix(p.text[at:], word) {
 		return p.expected(at, "a value")
 	}
-	return p.leaf(kind, at, at+len(word), false)
+	return p.add(kind, at, at+len(word), false)
 }
 
 func (p *parser) number(start int) int {
@@ -328,7 +324,7 @@ func (p *parser) number(start int) int {
 			return stop
 		}
 	}
-	return p.leaf(Number, start, at, false)
+	return p.add(Number, start, at, false)
 }
 
 func (p *parser) digits(start int) int {
