@@ -109,8 +109,8 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 // isZero reports whether the words of a struct are all 0, as those of most objects are. A
 // struct has whole words only, because each has a string.
 func isZero(p unsafe.Pointer, size uintptr) bool {
-	for _, word := range unsafe.Slice((*uintptr)(p), size/unsafe.Sizeof(uintptr(0))) {
-		if word != 0 {
+	for at := uintptr(0); at < size; at += unsafe.Sizeof(at) {
+		if *(*uintptr)(unsafe.Add(p, at)) != 0 {
 			return false
 		}
 	}
