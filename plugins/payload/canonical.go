@@ -113,13 +113,10 @@ func AppendLiteral(b []byte, text string) []byte {
 
 // AppendString appends s as a JSON string in canonical form. s has to be valid UTF-8.
 func AppendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	if plainPrefix(s) == len(s) {
-		b = append(b, s...)
-	} else {
-		b = appendEscaped(b, s)
+	if plainPrefix(s) < len(s) {
+		return append(appendEscaped(append(b, '"'), s), '"')
 	}
-	return append(b, '"')
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // appendEscaped appends s as it stands between the quotes of a string in canonical form.
