@@ -12,22 +12,22 @@ type counter struct {
 	metric func(n int64, labels ...string) // adds n to the engine's metric
 
 	mu        sync.Mutex
-	counts    map[[2]string]int64 // by label values, since the last flush
-	scheduled bool                // a flush is going to run
+	counts    tally[[2]string] // by label values, since the last flush
+	scheduled bool             // a flush is going to run
 }
 
 // flushEvery is how long a count waits at most.
 const flushEvery = time.Second
 
 func newCounter(metric func(int64, ...string)) *counter {
-	return &counter{metric: metric, counts: map[[2]string]int64{}}
+	return &counter{metric: metric}
 }
 
 // add counts n under the values of the two labels.
 func (c *counter) add(n int64, labels [2]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[labels] += n
+	c.counts.add(labels, n)
 	if !c.scheduled {
 		c.scheduled = true
 		time.AfterFunc(flushEvery, c.flush)
@@ -38,9 +38,28 @@ func (c *counter) add(n int64, labels [2]string) {
 func (c *counter) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for labels, n := range c.counts {
-		c.metric(n, labels[:]...)
+	for _, count := range c.counts {
+		c.metric(count.n, count.label[:]...)
 	}
-	clear(c.counts)
-	c.scheduled = false
+	c.counts, c.scheduled = c.counts[:0], false
+}
+
+// tally has counts by the values of a metric's label, or of its labels. There are few values,
+// so that a slice is faster than a map.
+type tally[T comparable] []struct {
+	label T
+	n     int64
+}
+
+func (t *tally[T]) add(label T, n int64) {
+	for i := range *t {
+		if (*t)[i].label == label {
+			(*t)[i].n += n
+			return
+		}
+	}
+	*t = append(*t, struct {
+		label T
+		n     int64
+	}{label, n})
 }

@@ -346,7 +346,7 @@ type boxed struct{ value any }
 
 // set returns text as an any.
 func (b *boxed) set(text string) any {
-	if b.value != text {
+	if kept, ok := b.value.(string); !ok || kept != text {
 		b.value = text
 	}
 	return b.value
@@ -403,31 +403,11 @@ func (j *job) add(e *event.Event) error {
 	}
 	schema := e.Schema()
 	j.encoded = append(j.encoded, encoded{bytes.Clone(j.text), e.ID, e.Type, schema, e.PartitionKey, e.Vendor, string(e.RecordedTime)})
-	j.schemas.add(schema)
+	j.schemas.add(schema, 1)
 	for _, issue := range e.Data.Issues {
-		j.issues.add(issue.Reason)
+		j.issues.add(issue.Reason, 1)
 	}
 	return nil
-}
-
-// tally counts how often the events of a delivery have each value of a metric's label.
-// There are few values, so that a slice is faster than a map.
-type tally[T comparable] []struct {
-	label T
-	n     int64
-}
-
-func (t *tally[T]) add(label T) {
-	for i := range *t {
-		if (*t)[i].label == label {
-			(*t)[i].n++
-			return
-		}
-	}
-	*t = append(*t, struct {
-		label T
-		n     int64
-	}{label, 1})
 }
 
 // receive fills in the delivery that a message carries. The body is the message's bytes;

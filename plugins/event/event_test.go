@@ -113,6 +113,15 @@ func TestParseTime(t *testing.T) {
 		require.Equal(t, event.Time(want), got, in)
 		require.Equal(t, want != "", ok, in)
 	}
+	const valid = "2026-03-02T09:11:55Z"
+	for i := range valid {
+		for _, other := range []string{"/", ":", "-", "+", "x", "\xb2"} {
+			if in := valid[:i] + other + valid[i+1:]; in != valid {
+				_, ok := event.ParseTime(in)
+				require.False(t, ok, in)
+			}
+		}
+	}
 }
 
 func TestParseEpoch(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 // are left out. Strings have to be valid UTF-8, as everything is that was read from a
 // payload.
 func (e *Event) AppendJSON(b []byte) []byte {
-	return append(appendMembers(append(b, '{'), encoding, unsafe.Pointer(e)), '}')
+	return appendObject(b, "", &encoding, unsafe.Pointer(e))
 }
 
-// encoding is how the fields of an event are written.
-var encoding = membersOf(envelope)
+// encoding is how an event is written.
+var encoding = member{fields: membersOf(envelope)}
 
 // member is how a field is written, as one step of a program that is made once, at the start.
 type member struct {
@@ -73,38 +73,34 @@ func membersOf(fields []Field) []member {
 }
 
 // appendMembers appends the members of the object at p, which has to be of the type that the
-// members were made from. The first of them has no comma in front.
+// members were made from. Each has a comma in front: that of the first is where the opening
+// brace of the object is to stand.
 func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
-	begin := len(b)
 	for i := range members {
 		m := &members[i]
 		if m.word && *(*uintptr)(unsafe.Add(p, m.probe)) == 0 {
 			continue
 		}
 		at := unsafe.Add(p, m.offset)
-		key := m.key
-		if len(b) == begin {
-			key = key[1:]
-		}
 		switch m.step {
 		case text:
-			b = payload.AppendString(append(b, key...), *(*string)(at))
+			b = payload.AppendString(append(b, m.key...), *(*string)(at))
 		case literal:
-			b = append(append(b, key...), *(*string)(at)...)
+			b = append(append(b, m.key...), *(*string)(at)...)
 		case boolean:
 			if v := *(*Bool)(at); v != 0 {
-				b = append(append(b, key...), v.String()...)
+				b = append(append(b, m.key...), v.String()...)
 			}
 		case object:
 			if !isZero(at, m.size) {
-				b = appendObject(b, key, m, at)
+				b = appendObject(b, m.key, m, at)
 			}
 		case pointer:
-			b = appendObject(b, key, m, *(*unsafe.Pointer)(at))
+			b = appendObject(b, m.key, m, *(*unsafe.Pointer)(at))
 		case texts:
-			b = appendTexts(b, key, *(*[]string)(at))
+			b = appendTexts(b, m.key, *(*[]string)(at))
 		case objects:
-			b = appendObjects(b, key, m, *(*[]struct{})(at))
+			b = appendObjects(b, m.key, m, *(*[]struct{})(at))
 		}
 	}
 	return b
@@ -113,8 +109,8 @@ func appendMembers(b []byte, members []member, p unsafe.Pointer) []byte {
 // isZero reports whether the words of a struct are all 0, as those of most objects are. A
 // struct has whole words only, because each has a string.
 func isZero(p unsafe.Pointer, size uintptr) bool {
-	for _, word := range unsafe.Slice((*uintptr)(p), size/unsafe.Sizeof(uintptr(0))) {
-		if word != 0 {
+	for at := uintptr(0); at < size; at += unsafe.Sizeof(at) {
+		if *(*uintptr)(unsafe.Add(p, at)) != 0 {
 			return false
 		}
 	}
@@ -124,11 +120,12 @@ func isZero(p unsafe.Pointer, size uintptr) bool {
 // appendObject appends the object at p, if it has a field.
 func appendObject(b []byte, key string, m *member, p unsafe.Pointer) []byte {
 	begin := len(b)
-	b = append(append(b, key...), '{')
+	b = append(b, key...)
 	content := len(b)
 	if b = appendMembers(b, m.fields, p); len(b) == content {
 		return b[:begin]
 	}
+	b[content] = '{'
 	return append(b, '}')
 }
 

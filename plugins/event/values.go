@@ -253,15 +253,9 @@ func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('
 // isDateTime reports whether s is like 2006-01-02T15:04:05, the T in either case
 // or a space.
 func isDateTime(s string) bool {
-	for i, c := range []byte("0000-00-00T00:00:00") {
-		switch {
-		case c == '0' && (s[i] < '0' || '9' < s[i]),
-			c == 'T' && s[i] != 'T' && s[i] != 't' && s[i] != ' ',
-			(c == '-' || c == ':') && s[i] != c:
-			return false
-		}
-	}
-	return true
+	return isDigits(s[:4]) && s[4] == '-' && isDigits(s[5:7]) && s[7] == '-' && isDigits(s[8:10]) &&
+		(s[10] == 'T' || s[10] == 't' || s[10] == ' ') &&
+		isDigits(s[11:13]) && s[13] == ':' && isDigits(s[14:16]) && s[16] == ':' && isDigits(s[17:])
 }
 
 // number returns the value of the first two bytes of s, which are digits.
@@ -301,26 +295,33 @@ const (
 // of a withheld one. It knows nothing else of numbering plans, so that an upgrade of this code
 // never gives a person another number.
 func ParsePhone(s string, numbering Numbering) (string, bool) {
-	digits := digitsOf(s)
-	if numbering == WithoutPlus && isE164("+"+digits) {
-		digits = "+" + digits
+	phone := s
+	if !isE164(s) {
+		phone = e164Of(digitsOf(s), numbering)
 	}
-	if isWithheld(digits) {
+	if phone == "" || isWithheld(phone) {
 		return "", false
 	}
-	if isE164(digits) {
-		return digits, true
-	}
-	if numbering == NorthAmerican {
+	return phone, true
+}
+
+// e164Of returns a phone number without punctuation in E.164, or "".
+func e164Of(digits string, numbering Numbering) string {
+	switch {
+	case isE164(digits):
+		return digits
+	case numbering == WithoutPlus && isE164("+"+digits):
+		return "+" + digits
+	case numbering == NorthAmerican:
 		ten := digits
 		if len(digits) == 11 && digits[0] == '1' {
 			ten = digits[1:]
 		}
 		if len(ten) == 10 && isDigits(ten) && ten[0] >= '2' && ten[3] >= '2' {
-			return "+1" + ten, true
+			return "+1" + ten
 		}
 	}
-	return "", false
+	return ""
 }
 
 // isWithheld reports whether a number in E.164 is a word that a carrier has dialled on a
@@ -360,7 +361,7 @@ func ParseSenderName(s string) (string, bool) {
 
 // digitsOf returns s without the punctuation of phone numbers.
 func digitsOf(s string) string {
-	if isDigits(s) || isE164(s) {
+	if isDigits(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
@@ -378,7 +379,7 @@ func isE164(s string) bool {
 
 func isDigits(s string) bool {
 	for i := range len(s) {
-		if s[i] < '0' || '9' < s[i] {
+		if s[i]-'0' > 9 {
 			return false
 		}
 	}

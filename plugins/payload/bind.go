@@ -31,8 +31,8 @@ func (f fields) bind(v Value, native unsafe.Pointer) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
-		if offset, ok := f.offset(unquoted(doc.keyText(n), n.keyEscaped)); ok {
-			*(*Value)(unsafe.Add(native, offset)) = Value{doc, at}
+		if field := f.find(unquoted(doc.keyText(n), n.keyEscaped)); field.name != "" {
+			*(*Value)(unsafe.Add(native, field.offset)) = Value{doc, at}
 		}
 		at = n.next
 	}
@@ -42,27 +42,25 @@ func (f fields) bind(v Value, native unsafe.Pointer) {
 // of a payload is looked up in it, so it is made for speed: the hash is computed from the
 // length and three bytes of a name, collisions go to the next slot, and at most half of
 // the slots are in use. The number of slots is a power of two.
-type fields []struct {
-	name   string
+type fields []nativeField
+
+type nativeField struct {
+	name   string // "" in a slot that is not in use
 	offset uintptr
 }
 
-func (f fields) slot(name string) int {
-	n := len(name)
-	if n == 0 {
-		return 0
+// find returns the slot of a name, or the slot where the name is to be added.
+func (f fields) find(name string) *nativeField {
+	hash := uint(0)
+	if n := len(name); n > 0 {
+		hash = ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
 	}
-	hash := ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
-	return int(hash & uint(len(f)-1))
-}
-
-func (f fields) offset(name string) (uintptr, bool) {
-	for i := f.slot(name); f[i].name != ""; i = (i + 1) & (len(f) - 1) {
-		if f[i].name == name {
-			return f[i].offset, true
+	for ; ; hash++ {
+		slot := &f[hash&uint(len(f)-1)]
+		if slot.name == name || slot.name == "" {
+			return slot
 		}
 	}
-	return 0, false
 }
 
 var fieldsByType sync.Map // the fields of each reflect.Type
@@ -85,13 +83,10 @@ func (f fields) add(t reflect.Type, base uintptr) {
 			continue
 		}
 		name := field.Tag.Get("json")
-		if _, taken := f.offset(name); name == "" || taken || field.Type != reflect.TypeFor[Value]() {
+		slot := f.find(name)
+		if name == "" || slot.name != "" || field.Type != reflect.TypeFor[Value]() {
 			panic(fmt.Sprintf("payload: %v.%s has to be a Value with a json tag of its own", t, field.Name))
 		}
-		at := f.slot(name)
-		for f[at].name != "" {
-			at = (at + 1) & (len(f) - 1)
-		}
-		f[at].name, f[at].offset = name, base+field.Offset
+		slot.name, slot.offset = name, base+field.Offset
 	}
 }

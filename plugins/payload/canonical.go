@@ -19,7 +19,9 @@ func (v Value) AppendCanonical(b []byte) []byte {
 	case Missing:
 		return append(b, "null"...)
 	case String:
-		return v.appendCanonicalString(b)
+		if v.node().escaped {
+			return appendUnescaped(b, v.Text())
+		}
 	case Array:
 		b = append(b, '[')
 		for element := range v.Elements() {
@@ -72,13 +74,6 @@ func separate(b []byte, open byte) []byte {
 	return b
 }
 
-func (v Value) appendCanonicalString(b []byte) []byte {
-	if !v.node().escaped {
-		return append(b, v.Text()...)
-	}
-	return appendUnescaped(b, v.Text())
-}
-
 // appendUnescaped appends the text of a string, quotes included, in canonical form. The
 // escape of a lone surrogate has no other form and stays as sent; the strings of a document
 // have none.
@@ -118,13 +113,10 @@ func AppendLiteral(b []byte, text string) []byte {
 
 // AppendString appends s as a JSON string in canonical form. s has to be valid UTF-8.
 func AppendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	if plainPrefix(s) == len(s) {
-		b = append(b, s...)
-	} else {
-		b = appendEscaped(b, s)
+	if plainPrefix(s) < len(s) {
+		return append(appendEscaped(append(b, '"'), s), '"')
 	}
-	return append(b, '"')
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // appendEscaped appends s as it stands between the quotes of a string in canonical form.

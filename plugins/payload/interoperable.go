@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"strings"
-	"sync"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -96,14 +95,9 @@ func replaceUnreadable(text string) string {
 // key, and returns how many nodes these members and the values in them have. The objects are
 // given by the indexes of their nodes.
 func (d *document) findRepeated(objects []uint32) (nodes int) {
-	if len(objects) == 0 {
-		return 0
-	}
-	keys := keySets.Get().(*keySet)
-	defer keySets.Put(keys)
 	var table []slot
 	for _, at := range objects {
-		if keys.areDistinct(d, at) {
+		if d.keys.areDistinct(d, at) {
 			continue
 		}
 		object := Value{d, at}
@@ -159,8 +153,6 @@ type keySet struct {
 	object uint32
 	slots  [512]uint64
 }
-
-var keySets = sync.Pool{New: func() any { return new(keySet) }}
 
 // areDistinct reports whether it is sure that all keys of an object differ. It is not sure
 // of escaped keys, of many members, of names near the end of the text, and of names with the

@@ -163,7 +163,7 @@ func (p *parser) value(at int) int {
 		if end == stop {
 			return stop
 		}
-		return p.leaf(String, at, end, escaped)
+		return p.add(String, at, end, escaped)
 	case '{':
 		return p.object(at)
 	case '[':
@@ -182,25 +182,21 @@ func (p *parser) value(at int) int {
 	}
 }
 
-// leaf makes the node of a value that holds no other values. It does not set the fields
-// of the node that describe the key of a member: the method object sets these afterwards.
-func (p *parser) leaf(kind Kind, start, end int, escaped bool) int {
-	n := p.add()
-	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(len(p.nodes))
+// add appends the node of a value, and returns the place behind the value. It does not set
+// the fields of the node that describe the key of a member: the method object sets these
+// afterwards. The fields are set in place. To set the fields of a local node and copy the
+// node is slower: the processor would have to wait for the writes of the single fields before
+// it could read the node as a whole.
+func (p *parser) add(kind Kind, start, end int, escaped bool) int {
+	at := len(p.nodes)
+	if at == cap(p.nodes) {
+		p.nodes = slices.Grow(p.nodes, p.atMost()-at)
+	}
+	p.nodes = p.nodes[:at+1]
+	n := &p.nodes[at]
+	n.start, n.end, n.next = uint32(start-p.spaces), uint32(end-p.spaces), uint32(at+1)
 	n.kind, n.escaped, n.repeated = kind, escaped, false
 	return end
-}
-
-// add appends a node and returns it, so that the caller sets its fields in place. To
-// set the fields of a local node and copy the node is slower: the processor would have to
-// wait for the writes of the single fields before it could read the node as a whole.
-func (p *parser) add() *node {
-	n := len(p.nodes)
-	if n == cap(p.nodes) {
-		p.nodes = slices.Grow(p.nodes, p.atMost()-n)
-	}
-	p.nodes = p.nodes[:n+1]
-	return &p.nodes[n]
 }
 
 // atMost returns how many values the text has at most: a value is the first one of the
@@ -219,7 +215,7 @@ func (p *parser) open(kind Kind, at int) (self int) {
 		return stop
 	}
 	self = len(p.nodes)
-	*p.add() = node{start: uint32(at - p.spaces), kind: kind}
+	p.add(kind, at, at, false)
 	return self
 }
 
@@ -301,7 +297,7 @@ func (p *parser) literal(at int, word string, kind Kind) int {
 	if !strings.HasPrefix(p.text[at:], word) {
 		return p.expected(at, "a value")
 	}
-	return p.leaf(kind, at, at+len(word), false)
+	return p.add(kind, at, at+len(word), false)
 }
 
 func (p *parser) number(start int) int {
@@ -328,7 +324,7 @@ func (p *parser) number(start int) int {
 			return stop
 		}
 	}
-	return p.leaf(Number, start, at, false)
+	return p.add(Number, start, at, false)
 }
 
 func (p *parser) digits(start int) int {
@@ -345,35 +341,45 @@ func (p *parser) digits(start int) int {
 // plainPrefix returns how many bytes at the start of s stand for themselves within a
 // JSON string: those in front of the first quote, backslash or control character. A body
 // is mostly strings, so it looks at eight bytes at a time. The last eight bytes may
-// overlap with eight bytes that it has looked at already.
+// overlap with eight bytes that it has looked at already, and of a string of four to seven
+// bytes the last four with the first four.
 func plainPrefix(s string) int {
-	if len(s) < 8 {
-		for i := range len(s) {
-			if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
-				return i
+	last := len(s) - 8
+	switch {
+	case last >= 0:
+		for i := 0; i < last; i += 8 {
+			if found := special(binary.LittleEndian.Uint64([]byte(s[i : i+8]))); found != 0 {
+				return i + bits.TrailingZeros64(found)/8
 			}
 		}
-		return len(s)
-	}
-	for i := 0; i+8 < len(s); i += 8 {
-		if found := special(s[i : i+8]); found != 0 {
-			return i + bits.TrailingZeros64(found)/8
+		return last + bits.TrailingZeros64(special(binary.LittleEndian.Uint64([]byte(s[last:]))))/8 // 8 if nothing was found
+	case last >= -4:
+		first, behind := binary.LittleEndian.Uint32([]byte(s)), binary.LittleEndian.Uint32([]byte(s[last+4:]))
+		i := bits.TrailingZeros64(special(uint64(first)|uint64(behind)<<32)) / 8
+		if i >= 4 {
+			i += last
 		}
+		return i
 	}
-	if found := special(s[len(s)-8:]); found != 0 {
-		return len(s) - 8 + bits.TrailingZeros64(found)/8
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			return i
+		}
 	}
 	return len(s)
 }
 
-// special looks at the first eight bytes of s. It returns a word in which the high bit of
-// the first byte that is a quote, a backslash or a control character is set, and no bit
-// below. Bits above this bit say nothing, because a borrow may have set them.
-func special(s string) uint64 {
+// special looks at eight bytes. It returns a word in which the high bit of the first byte that
+// is a quote, a backslash or a control character is set, and no bit below. Bits above this bit
+// say nothing, because a borrow may have set them.
+//
+// A byte that is less than a limit gets its high bit where the limit is subtracted. A quote and
+// a space differ in one bit. With this bit flipped, the quote is a space, and the controls are
+// controls: so all of them are less than '!'.
+func special(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	x := binary.LittleEndian.Uint64([]byte(s))
-	quote, backslash := x^('"'*ones), x^('\\'*ones)
-	return ((x-0x20*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+	quotes, backslashes := x^('"'^' ')*ones, x^'\\'*ones
+	return ((quotes - '!'*ones) | (backslashes - ones)) &^ x & highs
 }
 
 // string returns the place behind a string, and whether the string holds a backslash.

@@ -53,6 +53,7 @@ type document struct {
 	text    string
 	nodes   []node
 	objects []uint32 // the indexes of the nodes of objects with two or more members
+	keys    keySet   // memory of findRepeated
 	mended  bool     // see Value.Mended
 	lost    bool     // an object has lost a member whose key was repeated
 }
@@ -158,10 +159,11 @@ func (v Value) Scalar() (string, bool) {
 
 // unquoted returns the decoded value of a string's text.
 func unquoted(text string, escaped bool) string {
+	text = unquote(text)
 	if escaped {
-		return unescape(unquote(text))
+		text = unescape(text)
 	}
-	return unquote(text)
+	return text
 }
 
 // Len returns how many elements an array has, or how many members an object has. It

@@ -305,7 +305,8 @@ func (c *completion) give(draft *Draft) error {
 	e.SpecVersion, e.DataContentType = event.SpecVersion, "application/json"
 	e.Source, e.Vendor = v.source, v.Name
 	e.VendorEvent, e.EventBasis = c.in.Event, c.basis
-	e.Type, e.Time, e.Data = draft.Type, draft.Time, draft.Data
+	e.Type, e.Time = draft.Type, draft.Time
+	e.Data = draft.Data // by itself, because Go assigns several values by way of copies of them
 	e.DeliveryID = d.ID
 	if d.Account != "" {
 		e.Source += "/" + d.Account

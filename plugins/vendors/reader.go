@@ -34,6 +34,12 @@ func (r *Reader) Contradict() { r.issue("vendorevent", event.Contradiction) }
 // have read: for Explain, and because a payload with none of the keys that are read is not of
 // the native event that the route declares.
 func (r *Reader) Note(field string, values ...payload.Value) {
+	if !r.found || r.trace != nil { // which is seldom so: mostly Note costs no call
+		r.note(field, values)
+	}
+}
+
+func (r *Reader) note(field string, values []payload.Value) {
 	r.find(values...)
 	if r.trace != nil {
 		r.trace.note(field, values)
