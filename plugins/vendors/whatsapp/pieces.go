@@ -53,8 +53,24 @@ func (c *change) kinds() []kind {
 // repeated in the data of each event, too.
 const envelope = 1 << 10
 
-// pieces yields the slices of a payload.
+// pieces yields the slices of a payload, or those of all payloads in an array.
 func pieces(document payload.Value) iter.Seq[payload.Value] {
+	if document.Kind() != payload.Array {
+		return piecesOf(document)
+	}
+	return func(yield func(payload.Value) bool) {
+		for element := range document.Elements() {
+			for piece := range piecesOf(element) {
+				if !yield(piece) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// piecesOf yields the slices of one payload.
+func piecesOf(document payload.Value) iter.Seq[payload.Value] {
 	return func(yield func(payload.Value) bool) {
 		if alone(document) {
 			yield(document)

@@ -41,13 +41,17 @@ func init() {
 			about("account_update"),
 			about("business_capability_update"),
 			{Name: "calls", Types: []string{event.CallCompleted, event.CallStarted, event.CallRinging, event.CallAnswered, "whatsapp.calls"}, Convert: called},
+			untyped("group_lifecycle_update", "the event is about a group, and not about a message, a call or a person"),
+			untyped("history", "messages of the past, which nobody has sent now"),
 			about("message_template_components_update"),
 			about("message_template_quality_update"),
 			about("message_template_status_update"),
 			{Name: "messages", Types: []string{event.MessageReceived, "whatsapp.messages"}, Convert: messageReceived},
+			about("partner_solutions"),
 			about("phone_number_name_update"),
 			about("phone_number_quality_update"),
 			about("security"),
+			untyped("smb_app_state_sync", "what the business has in its address book, which the person has no part in"),
 			{Name: "smb_message_echoes", Types: []string{event.MessageSent, "whatsapp.smb_message_echoes"}, Convert: messageEchoed},
 			{Name: "statuses", Types: []string{event.MessageDelivered, event.MessageFailed, event.MessageRead, event.MessageSent, "whatsapp.statuses"}, Convert: statusChanged},
 			about("template_category_update"),
@@ -62,11 +66,15 @@ func init() {
 
 // about returns a native event that is about the account, its numbers or its templates.
 func about(name string) vendors.NativeEvent {
-	return vendors.NativeEvent{Name: name, Types: []string{"whatsapp." + name}, Convert: other, RawOnly: aboutRawOnly}
+	return untyped(name, "the event is about the account, and not about a message, a call or a person")
 }
 
-var aboutRawOnly = []vendors.RawOnly{
-	{Reason: "the event is about the account, and not about a message, a call or a person", Keys: []string{"entry[].changes[].value"}},
+// untyped returns a native event for which the catalogue has no type, and the reason.
+func untyped(name, reason string) vendors.NativeEvent {
+	return vendors.NativeEvent{
+		Name: name, Types: []string{"whatsapp." + name}, Convert: other,
+		RawOnly: []vendors.RawOnly{{Reason: reason, Keys: []string{"entry[].changes[].value"}}},
+	}
 }
 
 // named returns the field of the change. Statuses come in a change of messages, too.
