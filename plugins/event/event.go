@@ -272,7 +272,7 @@ func (Outcome) Values() []string { return list(Answered, Voicemail, Abandoned, M
 type Message struct {
 	ID               string   `json:"id,omitempty" doc:"The vendor's id of the message." pii:"none"`
 	From             string   `json:"from,omitempty" doc:"The sender: a phone number in E.164, a short code, or the name that a text shows instead." pii:"personal"`
-	To               string   `json:"to,omitempty" doc:"The recipient: a phone number in E.164, or a short code." pii:"personal"`
+	To               string   `json:"to,omitempty" doc:"The recipient: a phone number in E.164, a short code, or the name of our side that a text shows instead." pii:"personal"`
 	Text             string   `json:"text,omitempty" doc:"What was written." pii:"content"`
 	ContentType      string   `json:"content_type,omitempty" doc:"The kind of content, in the words of the vendor." pii:"none"`
 	Media            []Media  `json:"media,omitempty" doc:"The attachments."`
