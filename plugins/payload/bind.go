@@ -31,7 +31,7 @@ func (f fields) bind(v Value, native unsafe.Pointer) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
-		if field := f.find(unquoted(doc.keyText(n), n.keyEscaped)); field.name != "" {
+		if field := f.find(n.name(doc.text)); field.name != "" {
 			*(*Value)(unsafe.Add(native, field.offset)) = Value{doc, at}
 		}
 		at = n.next
