@@ -53,7 +53,7 @@ type nativeField struct {
 func (f fields) find(name string) *nativeField {
 	hash := uint(0)
 	if n := len(name); n > 0 {
-		hash = ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
+		hash = ((uint(n)*9+uint(name[0]))*9+uint(name[n/2]))*9 + uint(name[n-1])
 	}
 	for ; ; hash++ {
 		slot := &f[hash&uint(len(f)-1)]
