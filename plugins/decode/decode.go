@@ -4,7 +4,6 @@ package decode
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -414,30 +413,26 @@ func (j *job) add(e *event.Event) error {
 // everything else is read from the fields of the configuration, which default to
 // metadata. If several fields cannot be read, the error names the first of them.
 func (p *processor) receive(msg *service.Message, d *delivery.Delivery) error {
-	var (
-		receivedAt string
-		err        error
-	)
-	d.Body, err = msg.AsBytes()
+	r := reader{msg: msg}
+	d.Body, r.err = msg.AsBytes()
 	d.ContentEncoding, _ = msg.MetaGet(delivery.KeyContentEncoding)
 	if p.vendor != nil {
 		d.Vendor, _ = msg.MetaGet(delivery.KeyVendor)
+	} else {
+		d.Vendor = r.read(p.vendorName)
 	}
-	err = cmp.Or(err,
-		p.vendorName.read(msg, &d.Vendor),
-		p.event.read(msg, &d.Event),
-		p.account.read(msg, &d.Account),
-		p.contentType.read(msg, &d.ContentType),
-		p.receivedAt.read(msg, &receivedAt),
-		p.deliveryID.read(msg, &d.ID),
-	)
-	if err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
-		err = errors.New("reading account: expected " + delivery.AccountLabel)
+	d.Event = r.read(p.event)
+	d.Account = r.read(p.account)
+	d.ContentType = r.read(p.contentType)
+	receivedAt := r.read(p.receivedAt)
+	d.ID = r.read(p.deliveryID)
+	if r.err == nil && d.Account != "" && !delivery.ValidAccount(d.Account) {
+		r.err = errors.New("reading account: expected " + delivery.AccountLabel)
 	}
-	if err == nil {
-		d.ReceivedAt, err = delivery.ParseTime(receivedAt)
+	if r.err == nil {
+		d.ReceivedAt, r.err = delivery.ParseTime(receivedAt)
 	}
-	return err
+	return r.err
 }
 
 // messages returns the messages of the events. The message of the delivery becomes that of
@@ -499,19 +494,24 @@ func newField(conf *service.ParsedConfig, name, meta string) (*field, error) {
 	return f, nil
 }
 
-// read reads the field for a message. It reads nothing if the field is nil.
-func (f *field) read(msg *service.Message, value *string) (err error) {
+// reader reads the fields for a message, and keeps the first error.
+type reader struct {
+	msg *service.Message
+	err error
+}
+
+func (r *reader) read(f *field) string {
 	switch {
-	case f == nil:
 	case f.text != nil:
-		*value = *f.text
+		return *f.text
 	case f.meta != "":
-		*value, _ = msg.MetaGet(f.meta)
-	default:
-		if *value, err = f.value.TryString(msg); err != nil {
-			// The error of the interpolation is left out, because it may quote the message.
-			err = fmt.Errorf("reading field %s: expected an interpolation that gives a value", f.name)
-		}
+		value, _ := r.msg.MetaGet(f.meta)
+		return value
 	}
-	return err
+	value, err := f.value.TryString(r.msg)
+	if err != nil && r.err == nil {
+		// The error of the interpolation is left out, because it may quote the message.
+		r.err = fmt.Errorf("reading field %s: expected an interpolation that gives a value", f.name)
+	}
+	return value
 }

@@ -31,7 +31,7 @@ func (f fields) bind(v Value, native unsafe.Pointer) {
 	doc := v.doc
 	for at, end := v.at+1, doc.nodes[v.at].next; at < end; {
 		n := &doc.nodes[at]
-		if field := f.find(unquoted(doc.keyText(n), n.keyEscaped)); field.name != "" {
+		if field := f.find(n.name(doc.text)); field.name != "" {
 			*(*Value)(unsafe.Add(native, field.offset)) = Value{doc, at}
 		}
 		at = n.next
@@ -53,7 +53,7 @@ type nativeField struct {
 func (f fields) find(name string) *nativeField {
 	hash := uint(0)
 	if n := len(name); n > 0 {
-		hash = ((uint(n)*31+uint(name[0]))*31+uint(name[n/2]))*31 + uint(name[n-1])
+		hash = ((uint(n)*9+uint(name[0]))*9+uint(name[n/2]))*9 + uint(name[n-1])
 	}
 	for ; ; hash++ {
 		slot := &f[hash&uint(len(f)-1)]

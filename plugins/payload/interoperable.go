@@ -121,11 +121,11 @@ type slot struct{ hash, at uint32 }
 // on a random seed, so that no sender can choose keys that fall together in the table.
 func (d *document) findRepeatedIn(object Value, table []slot) (nodes int) {
 	for at, end := object.at+1, object.node().next; at < end; at = d.nodes[at].next {
-		name := d.name(at)
+		name := d.nodes[at].name(d.text)
 		hash := maphash.String(seed, name)
 		s := slot{uint32(hash >> 32), at}
 		i := int(hash) & (len(table) - 1)
-		for table[i].at != 0 && (table[i].hash != s.hash || d.name(table[i].at) != name) {
+		for table[i].at != 0 && (table[i].hash != s.hash || d.nodes[table[i].at].name(d.text) != name) {
 			i = (i + 1) & (len(table) - 1)
 		}
 		if earlier := table[i].at; earlier != 0 {
@@ -138,12 +138,6 @@ func (d *document) findRepeatedIn(object Value, table []slot) (nodes int) {
 }
 
 var seed = maphash.MakeSeed()
-
-// name returns the name of the member whose value has the node at an index.
-func (d *document) name(at uint32) string {
-	n := &d.nodes[at]
-	return unquoted(d.keyText(n), n.keyEscaped)
-}
 
 // keySet tells at little cost that the keys of an object differ, as they do in almost every
 // document. It is a hash table of fingerprints. Each object has a number, and a slot holds

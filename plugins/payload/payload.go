@@ -98,6 +98,15 @@ type node struct {
 // keyText returns the key of the member whose value has the node n, with its quotes.
 func (d *document) keyText(n *node) string { return d.text[n.key : n.start-1] }
 
+// name returns the name of the member whose value has the node. The text is that of the document.
+func (n *node) name(text string) string {
+	name := text[n.key+1 : n.start-2] // without the quotes and the colon
+	if n.keyEscaped {
+		return unescape(name)
+	}
+	return name
+}
+
 // Value is a value of a document. The zero Value is a missing one, and every
 // method may be called on it.
 type Value struct {
