@@ -92,8 +92,8 @@ func TestMisuse(t *testing.T) {
 	}{
 		{sendCommand(), "", "expected one URL"},
 		{sendCommand(), "--unknown", "reading flags"},
-		{sendCommand(), "http://127.0.0.1:1", "reading flag vendor: expected one of callrail, "},
-		{sendCommand(), "--vendor nobody http://127.0.0.1:1", "reading flag vendor: expected one of callrail, "},
+		{sendCommand(), "http://127.0.0.1:1", "reading flag vendor: expected one of "},
+		{sendCommand(), "--vendor nobody http://127.0.0.1:1", "reading flag vendor: expected one of "},
 		{sendCommand(), "--vendor mobiniti http://127.0.0.1:1", "reading flag event: expected a native event of Mobiniti, such as bounce, "},
 		{sendCommand(), "--vendor mobiniti --event nothing http://127.0.0.1:1", "expected one of the native events bounce, "},
 		{sendCommand(), "--vendor mobiniti --event inbound --file /nowhere http://127.0.0.1:1", "open /nowhere"},
