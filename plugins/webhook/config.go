@@ -224,7 +224,7 @@ func (c *config) loadSecrets(env environment, log *service.Logger) error {
 			}
 		}
 		if r.publicURL == "" && !r.public() && r.proof.reads.URL {
-			return fmt.Errorf("reading field public_url: expected the URL at which %s reaches this input, such as https://hooks.example.com (HOOKSWITCH_PUBLIC_URL), as the sender signs the URL, for the route %s", r.vendor, r.path)
+			return fmt.Errorf("reading field public_url: expected the URL at which %s reaches this input, such as https://hooks.example.com (in the shipped configs HOOKSWITCH_PUBLIC_URL), as the sender signs the URL, for the route %s", r.vendor, r.path)
 		}
 		served = append(served, r)
 	}
