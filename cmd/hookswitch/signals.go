@@ -44,6 +44,7 @@ func (l *leaving) listen(*service.RunningStreamSummary) error {
 			signal.Notify(hangUp, syscall.SIGHUP)
 		}
 		go func() {
+			delay := l.delay
 			for {
 				select {
 				case <-hangUp:
@@ -51,9 +52,10 @@ func (l *leaving) listen(*service.RunningStreamSummary) error {
 					if self, err := os.FindProcess(os.Getpid()); err == nil {
 						_ = self.Signal(syscall.SIGTERM)
 					}
-				case <-stop: // again, the engine ends its delay
-					webhook.Leave(l.delay)
+				case <-stop:
+					webhook.Leave(delay)
 					spool.Leave()
+					delay = 0 // when a signal comes again, the engine ends its delay
 				}
 			}
 		}()

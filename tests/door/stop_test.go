@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -87,7 +88,9 @@ func TestStopAtOnce(t *testing.T) {
 				services.Eventually(t, func() bool { return get(t, newClient(t), h.URL+"/readyz").status != http.StatusOK }, "it is not ready")
 			}
 			services.Eventually(t, func() bool {
-				a := do(newClient(t), newRequest(t, h, newBody("new", 500)))
+				client := newClient(t)
+				client.Timeout = time.Second // what the door takes before it hears the last signal hangs in the output
+				a := do(client, newRequest(t, h, newBody("new", 500)))
 				return a == stopping || errors.Is(a.err, syscall.ECONNREFUSED)
 			}, "it takes nothing more")
 			r.Set(services.Takes)
