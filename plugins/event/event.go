@@ -151,6 +151,18 @@ const (
 // Values returns the directions.
 func (Direction) Values() []string { return list(Inbound, Outbound) }
 
+// NotAnswered returns the outcome of a call in the direction that nobody has answered, or "" if
+// the direction is not known.
+func (d Direction) NotAnswered() Outcome {
+	switch d {
+	case Inbound:
+		return Missed
+	case Outbound:
+		return Unanswered
+	}
+	return ""
+}
+
 // Contact is always the outside party: the caller of an inbound call, the callee
 // of an outbound one.
 type Contact struct {

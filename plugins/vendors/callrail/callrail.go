@@ -372,10 +372,8 @@ func outcome(c *event.Call, direction event.Direction) event.Outcome {
 		return event.Answered
 	case c.Disposition == "abandoned":
 		return event.Abandoned
-	case c.Answered == event.False && direction == event.Inbound:
-		return event.Missed
-	case c.Answered == event.False && direction == event.Outbound:
-		return event.Unanswered
+	case c.Answered == event.False:
+		return direction.NotAnswered()
 	}
 	return ""
 }

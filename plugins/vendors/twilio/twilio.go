@@ -504,12 +504,8 @@ func outcomeOf(r *vendors.Reader, c *call, direction event.Direction) (answered,
 		return 0, 0, ""
 	case taken:
 		return event.True, 0, event.Answered
-	case direction == event.Inbound:
-		return event.False, 0, event.Missed
-	case direction == event.Outbound:
-		return event.False, 0, event.Unanswered
 	}
-	return event.False, 0, ""
+	return event.False, 0, direction.NotAnswered()
 }
 
 // dialed is the direction of the leg to whom a call is connected. Such a leg shows the number

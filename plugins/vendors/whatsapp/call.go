@@ -80,15 +80,10 @@ func called(in *vendors.Input) vendors.Draft {
 func outcomeOf(r *vendors.Reader, c *call, direction event.Direction) (event.Bool, event.Outcome) {
 	r.Note("call.answered", c.StartTime, c.Duration)
 	r.Note("call.outcome", c.StartTime, c.Duration, c.Direction)
-	switch {
-	case !c.StartTime.Absent() || !c.Duration.Absent():
+	if !c.StartTime.Absent() || !c.Duration.Absent() {
 		return event.True, event.Answered
-	case direction == event.Inbound:
-		return event.False, event.Missed
-	case direction == event.Outbound:
-		return event.False, event.Unanswered
 	}
-	return event.False, ""
+	return event.False, direction.NotAnswered()
 }
 
 func (n *notification) callStatus() vendors.Draft {
