@@ -50,12 +50,14 @@ func init() {
 // named returns the native event that the payload names. A click names itself by the type of the
 // record, which is event in all other payloads.
 func named(r *vendors.Reader, p payload.Value) string {
-	w := payload.Bind[webhook](p)
-	o := payload.Bind[occurrence](w.Data)
-	if recordType, _ := o.RecordType.Scalar(); recordType == "link_clicked" && o.EventType.Absent() {
-		return recordType
+	data := p.Get("data")
+	eventType := data.Get("event_type")
+	if eventType.Absent() {
+		if recordType, _ := data.Get("record_type").Scalar(); recordType == "link_clicked" {
+			return recordType
+		}
 	}
-	return r.Text("vendorevent", o.EventType)
+	return r.Text("vendorevent", eventType)
 }
 
 // native data structures
@@ -65,8 +67,6 @@ type webhook struct {
 }
 
 type occurrence struct {
-	RecordType payload.Value `json:"record_type"` // event or link_clicked
-	EventType  payload.Value `json:"event_type"`
 	ID         payload.Value `json:"id"` // the same in every attempt to deliver it
 	OccurredAt payload.Value `json:"occurred_at"`
 	Payload    payload.Value `json:"payload"` // a call or a message
