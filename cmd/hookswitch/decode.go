@@ -52,9 +52,9 @@ says the number of the line, and goes on. Wrong arguments fail with 2.`,
 			if c.NArg() > 1 {
 				return misused("reading arguments: expected one file, after all flags, got %d arguments", c.NArg())
 			}
-			v, ok := vendors.Get(c.String("vendor"))
-			if !ok {
-				return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), c.String("vendor"))
+			v, err := vendorOf(c.String("vendor"))
+			if err != nil {
+				return err
 			}
 			if account := c.String("account"); account != "" && !delivery.ValidAccount(account) {
 				return misused("reading flag account: expected %s, got %q", delivery.AccountLabel, account)
@@ -86,6 +86,15 @@ says the number of the line, and goes on. Wrong arguments fail with 2.`,
 
 // misused is the error of wrong arguments, whose exit code is 2.
 func misused(format string, args ...any) error { return cli.Exit(fmt.Errorf(format, args...), 2) }
+
+// vendorOf returns the vendor that the flag vendor names.
+func vendorOf(name string) (*vendors.Vendor, error) {
+	v, ok := vendors.Get(name)
+	if !ok {
+		return nil, misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), name)
+	}
+	return v, nil
+}
 
 // flagsMisused is the error of wrong flags. The library would write the help to stdout, where
 // a pipe takes it for the output.

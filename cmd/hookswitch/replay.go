@@ -71,8 +71,10 @@ With --set bodies are edited first. ` + editing,
 			if wanted.reason != "" && !slices.Contains(delivery.Reasons, wanted.reason) {
 				return misused("reading flag reason: expected one of %s, got %q", strings.Join(reasons, ", "), wanted.reason)
 			}
-			if wanted.vendor != "" && !slices.Contains(vendors.Names(), wanted.vendor) {
-				return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), wanted.vendor)
+			if wanted.vendor != "" {
+				if _, err := vendorOf(wanted.vendor); err != nil {
+					return err
+				}
 			}
 			if wanted.since, err = parseSince(c.String("since"), time.Now()); err != nil {
 				return err

@@ -76,9 +76,9 @@ func secretVariables() string {
 }
 
 func send(ctx context.Context, out io.Writer, to, vendor, native, file, header, public string, set ...edit) error {
-	v, ok := vendors.Get(vendor)
-	if !ok {
-		return misused("reading flag vendor: expected one of %s, got %q", strings.Join(vendors.Names(), ", "), vendor)
+	v, err := vendorOf(vendor)
+	if err != nil {
+		return err
 	}
 	if native == "" {
 		return misused("reading flag event: expected a native event of %s, such as %s, got none", v.Title, strings.Join(v.EventNames(), ", "))
